@@ -1,0 +1,301 @@
+//! Personal access configs: a private key, and the tokens made with it (contract "fabric-auth", sections 3 and 5).
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+use jsonwebtoken::{Algorithm, EncodingKey};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+use uuid::Uuid;
+
+use crate::client::fetch_server_time;
+use crate::error::{Code, Error};
+
+/// How long a token lives unless said otherwise.
+pub const DEFAULT_TTL: Duration = Duration::from_mins(2);
+
+/// What every failure to make a token begins with (contract "fabric-auth", section 5).
+const UNABLE: &str = "Unable to generate a JWT token, check PAT config or cortex profile: ";
+
+/// A PKCS #8 wrapping of an Ed25519 seed (RFC 8410, section 7) is these bytes and then the seed.
+const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+
+/// A personal access config: who somebody is on a platform, and the Ed25519 key that proves it.
+///
+/// Its JSON has `jwk` (RFC 8037: `kty` OKP, `crv` Ed25519, `x` and `d`; `kid` optional), `issuer`, `audience`,
+/// `username` and `url`; `project` is optional and other fields are ignored.
+pub struct PersonalAccessConfig {
+    /// Where the platform is.
+    pub url: String,
+    /// The project to work in unless another is named.
+    pub project: Option<String>,
+    issuer: String,
+    audience: String,
+    username: String,
+    key_id: String,
+    key: EncodingKey,
+}
+
+#[derive(Deserialize)]
+struct File {
+    jwk: Option<Key>,
+    issuer: Option<String>,
+    audience: Option<String>,
+    username: Option<String>,
+    url: Option<String>,
+    project: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    kty: Option<String>,
+    crv: Option<String>,
+    x: Option<String>,
+    d: Option<SecretText>,
+    kid: Option<String>,
+}
+
+/// Text that is overwritten when it is dropped.
+struct SecretText(SecretString);
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}
+
+impl PersonalAccessConfig {
+    /// Reads a config.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TokenInvalid`], which names the absent field or the part of the key that cannot be used. No value of the
+    /// config is part of the error.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let file: File = serde_json::from_str(text).map_err(|error| {
+            // The kind and the place of the fault, without serde's words: they quote the text, and it holds a key.
+            unable(format!(
+                "the config is not valid JSON of its form (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        })?;
+        let jwk = required("jwk", file.jwk)?;
+        if jwk.kty.as_deref() != Some("OKP") || jwk.crv.as_deref() != Some("Ed25519") {
+            return Err(unable("unusable key: kty must be OKP and crv Ed25519"));
+        }
+        let x = required("jwk.x", jwk.x)?;
+        if bytes_32(&x).is_none() {
+            return Err(unable("unusable key: x must be 32 bytes of base64url"));
+        }
+        let seed = bytes_32(required("jwk.d", jwk.d)?.0.expose_secret())
+            .ok_or_else(|| unable("unusable key: d must be 32 bytes of base64url"))?;
+        let key_id = match jwk.kid.filter(|kid| !kid.is_empty()) {
+            Some(kid) => kid,
+            None => thumbprint(&x)?,
+        };
+        let key = EncodingKey::from_ed_der(&[&PKCS8_PREFIX[..], &seed[..]].concat());
+        Ok(Self {
+            url: required("url", file.url)?,
+            project: file.project.filter(|project| !project.is_empty()),
+            issuer: required("issuer", file.issuer)?,
+            audience: required("audience", file.audience)?,
+            username: required("username", file.username)?,
+            key_id,
+            key,
+        })
+    }
+
+    /// Reads a config from a file. This blocks on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TokenInvalid`] for a file that cannot be read, otherwise as for [`from_json`](Self::from_json).
+    pub fn from_file(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| unable(format!("cannot read the config {}", path.display())).with_source(error))?;
+        Self::from_json(&text)
+    }
+
+    /// Makes a token that the platform accepts, whatever the local clock says: its times come from the platform's.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::PlatformUnavailable`] when the platform's clock cannot be read, [`Code::TokenInvalid`] when the URL or the
+    /// key cannot be used.
+    pub async fn mint(&self, ttl: Duration) -> Result<SecretString, Error> {
+        let url = Url::parse(&self.url).map_err(|error| unable(format!("url cannot be used: {error}")))?;
+        let now = fetch_server_time(&url)
+            .await
+            .map_err(|error| Error::new(error.code(), format!("{UNABLE}the info call failed: {}", error.chain())))?;
+        self.sign(now, ttl)
+    }
+
+    /// Makes a token for a given time.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TokenInvalid`] when the key cannot be used.
+    pub fn sign(&self, now: Timestamp, ttl: Duration) -> Result<SecretString, Error> {
+        let issued_at = now.as_second();
+        self.sign_claims(&Claims {
+            iss: &self.issuer,
+            aud: &self.audience,
+            sub: &self.username,
+            iat: issued_at,
+            nbf: issued_at,
+            exp: issued_at.saturating_add_unsigned(ttl.as_secs()),
+            jti: Some(URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes())),
+        })
+    }
+
+    fn sign_claims(&self, claims: &Claims<'_>) -> Result<SecretString, Error> {
+        let header = Header { alg: "EdDSA", kid: &self.key_id, typ: "JWT" };
+        let json = |error: serde_json::Error| unable("the claims cannot be written").with_source(error);
+        let header = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).map_err(json)?);
+        let claims = URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).map_err(json)?);
+        let message = format!("{header}.{claims}");
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, Algorithm::EdDSA)
+            .map_err(|_| unable("unusable key: d is refused"))?;
+        Ok(format!("{message}.{signature}").into())
+    }
+}
+
+impl fmt::Debug for PersonalAccessConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonalAccessConfig")
+            .field("url", &self.url)
+            .field("project", &self.project)
+            .field("username", &self.username)
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// In the order of the contract's test vector.
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: &'a str,
+    kid: &'a str,
+    typ: &'a str,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
+}
+
+fn unable(why: impl fmt::Display) -> Error {
+    Error::new(Code::TokenInvalid, format!("{UNABLE}{why}"))
+}
+
+fn required<T>(field: &str, value: Option<T>) -> Result<T, Error> {
+    value.ok_or_else(|| unable(format!("the config lacks {field}")))
+}
+
+fn bytes_32(base64url: &str) -> Option<[u8; 32]> {
+    URL_SAFE_NO_PAD.decode(base64url).ok()?.try_into().ok()
+}
+
+/// The key's RFC 7638 thumbprint.
+fn thumbprint(x: &str) -> Result<String, Error> {
+    let public = serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": Value::from(x)});
+    let jwk: Jwk = serde_json::from_value(public).map_err(|_| unable("unusable key: x is refused"))?;
+    jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| unable("unusable key: x is refused"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The config of the contract, section 3. Its key was made up there and no platform knows it.
+    fn config() -> Value {
+        serde_json::json!({
+            "jwk": {
+                "crv": "Ed25519", "kty": "OKP",
+                "x": "sr3YcgqEB-vUnNdiBqHZKcsy5V6CX4AczcoLSTEMOsQ",
+                "d": "ZXhhbXBsZSBrZXksIG5ldmVyIHVzZWQgYW55d2hlcmU",
+                "kid": "example-key-1"
+            },
+            "issuer": "cognitivescale.com", "audience": "cortex",
+            "username": "71a8faac-9dfb-428d-a90c-0b53481b8665", "url": "https://api.dci.example.com"
+        })
+    }
+
+    #[test]
+    fn the_test_vector_of_the_contract_holds() {
+        let config = PersonalAccessConfig::from_json(&config().to_string()).unwrap();
+        let token = config
+            .sign_claims(&Claims {
+                iss: &config.issuer,
+                aud: &config.audience,
+                sub: &config.username,
+                iat: 1_718_000_000,
+                nbf: 1_718_000_000,
+                exp: 1_718_000_120,
+                jti: None,
+            })
+            .unwrap();
+        let token = token.expose_secret();
+        let (_, signature) = token.rsplit_once('.').unwrap();
+        assert_eq!(signature, "SLlGNlvB7jQ-fT_kfFxOTWXuMv7eaacCj7Y2MsgHEAuTrYjJBfZHYkofDo1b6jhKrTlSRdcAZLl6426uZRxTCw");
+    }
+
+    #[test]
+    fn without_a_kid_the_thumbprint_names_the_key() {
+        let mut value = config();
+        value["jwk"].as_object_mut().unwrap().remove("kid");
+        let config = PersonalAccessConfig::from_json(&value.to_string()).unwrap();
+        assert_eq!(config.key_id, "Yqj-lS_CbsuHy3kQvLroHU1bBze4gPG9sHqn_OzNwRo");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_without_values() {
+        let without = |field: &str| {
+            let mut value = config();
+            value.as_object_mut().unwrap().remove(field);
+            value.to_string()
+        };
+        let with_key = |field: &str, text: &str| {
+            let mut value = config();
+            value["jwk"][field] = text.into();
+            value.to_string()
+        };
+        for (text, why) in [
+            (without("jwk"), "the config lacks jwk"),
+            (without("issuer"), "the config lacks issuer"),
+            (without("audience"), "the config lacks audience"),
+            (without("username"), "the config lacks username"),
+            (without("url"), "the config lacks url"),
+            (with_key("kty", "RSA"), "unusable key: kty must be OKP and crv Ed25519"),
+            (with_key("x", "short"), "unusable key: x must be 32 bytes of base64url"),
+            (with_key("d", "hunter2"), "unusable key: d must be 32 bytes of base64url"),
+            (r#"{"jwk": "hunter2"}"#.to_owned(), "the config is not valid JSON of its form (line 1, column 17)"),
+        ] {
+            let error = PersonalAccessConfig::from_json(&text).unwrap_err();
+            assert_eq!(error.code(), Code::TokenInvalid);
+            assert_eq!(error.detail(), format!("{UNABLE}{why}"));
+            assert!(!format!("{error:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn debug_does_not_show_the_key() {
+        let shown = format!("{:?}", PersonalAccessConfig::from_json(&config().to_string()).unwrap());
+        assert!(shown.contains("example-key-1") && !shown.contains("ZXhhbXBsZ"), "{shown}");
+    }
+}

@@ -1,0 +1,291 @@
+//! Tokens as their holder sees them: the claims are read, the signature is not checked.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::error::{Code, Error};
+
+/// How long after its `exp` a token still counts as alive, unless said otherwise: the clocks of two machines are never
+/// quite the same.
+pub const DEFAULT_LEEWAY: Duration = Duration::from_secs(10);
+
+/// Longest token that is looked at, in bytes. Servers refuse headers of this size.
+const LONGEST: usize = 64 * 1024;
+
+/// Longest time that is still shown as a date: the end of the year 9999.
+const LAST_SECOND: f64 = 253_402_207_200.0;
+
+/// What every refusal of a token begins with (contract "fabric-auth", section 6).
+const INVALID: &str = "Your Cortex Token is invalid: ";
+
+/// A bearer token together with what it says about itself.
+///
+/// The signature is not looked at: a client cannot know the platform's key, and the platform checks it on every call.
+#[derive(Clone)]
+pub struct AccessToken {
+    text: SecretString,
+    claims: Claims,
+}
+
+/// The claims that every token of a platform has (contract "fabric-auth", section 6).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Claims {
+    /// Who the token is for. In the token it is one text or a list of them.
+    pub audience: Vec<String>,
+    /// Who the token speaks for.
+    pub subject: String,
+    /// When the token ends, rounded down to the second. A time beyond the year 9999 reads as the end of that year.
+    pub expires_at: Timestamp,
+}
+
+impl AccessToken {
+    /// Reads a token.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TokenInvalid`] when it is not three parts of base64url (RFC 7515, section 3.1) with JSON objects in the
+    /// first two, or lacks `aud`, `sub` or `exp`. The token itself is never part of the error.
+    pub fn decode(text: SecretString) -> Result<Self, Error> {
+        let claims = Claims::of(text.expose_secret())
+            .map_err(|why| Error::new(Code::TokenInvalid, format!("{INVALID}{why}")))?;
+        Ok(Self { text, claims })
+    }
+
+    /// What the token says about itself.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The token as it goes into an `Authorization` header.
+    pub fn secret(&self) -> &SecretString {
+        &self.text
+    }
+
+    /// Refuses a token whose `exp` was more than `leeway` before `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TokenExpired`], which says when.
+    pub fn check_expiry(&self, now: Timestamp, leeway: Duration) -> Result<(), Error> {
+        let expired_for = now.duration_since(self.claims.expires_at);
+        let leeway = SignedDuration::try_from(leeway).unwrap_or(SignedDuration::MAX);
+        if expired_for <= leeway {
+            return Ok(());
+        }
+        let detail = format!(
+            "Your Cortex Token expired at {}, {:#} ago",
+            self.claims.expires_at,
+            SignedDuration::from_secs(expired_for.as_secs())
+        );
+        Err(Error::new(Code::TokenExpired, detail))
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken").field("claims", &self.claims).finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    aud: Option<Value>,
+    sub: Option<Value>,
+    exp: Option<Value>,
+}
+
+impl Claims {
+    fn of(token: &str) -> Result<Self, String> {
+        const NOT_A_JWT: &str = "not a JWT";
+        if token.len() > LONGEST {
+            return Err(format!("not a JWT: {} bytes are too many", token.len()));
+        }
+        let mut parts = token.split('.');
+        let (Some(header), Some(body), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(NOT_A_JWT.to_owned());
+        };
+        let base64url = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        if !base64url(signature) {
+            return Err(NOT_A_JWT.to_owned());
+        }
+        decode_object::<Map<String, Value>>(header).ok_or(NOT_A_JWT)?;
+        let body: Body = decode_object(body).ok_or(NOT_A_JWT)?;
+        Ok(Self { audience: audience(body.aud)?, subject: subject(body.sub)?, expires_at: expires_at(body.exp)? })
+    }
+}
+
+fn decode_object<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
+    let json = URL_SAFE_NO_PAD.decode(part).ok()?;
+    // serde would also read a struct from a list.
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
+    serde_json::from_slice(&json).ok()
+}
+
+fn missing(claim: &str) -> String {
+    format!("claim {claim} is missing")
+}
+
+fn audience(claim: Option<Value>) -> Result<Vec<String>, String> {
+    let list = match claim {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => many
+            .into_iter()
+            .map(|one| match one {
+                Value::String(one) => Ok(one),
+                _ => Err("claim aud is not text".to_owned()),
+            })
+            .collect::<Result<_, _>>()?,
+        None | Some(Value::Null) => return Err(missing("aud")),
+        Some(_) => return Err("claim aud is not text".to_owned()),
+    };
+    if list.iter().all(String::is_empty) {
+        return Err(missing("aud"));
+    }
+    Ok(list)
+}
+
+fn subject(claim: Option<Value>) -> Result<String, String> {
+    match claim {
+        Some(Value::String(subject)) if !subject.is_empty() => Ok(subject),
+        None | Some(Value::Null | Value::String(_)) => Err(missing("sub")),
+        Some(_) => Err("claim sub is not text".to_owned()),
+    }
+}
+
+/// Reads a `NumericDate`: seconds since 1970 UTC, fractions allowed (RFC 7519, section 2).
+fn expires_at(claim: Option<Value>) -> Result<Timestamp, String> {
+    let seconds = match claim {
+        None | Some(Value::Null) => return Err(missing("exp")),
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(_) => None,
+    };
+    match seconds {
+        Some(0.0) => Err(missing("exp")),
+        #[expect(clippy::cast_possible_truncation, reason = "clamped to a range that fits")]
+        Some(seconds) => {
+            let whole = seconds.floor().clamp(0.0, LAST_SECOND) as i64;
+            Timestamp::from_second(whole).map_err(|_| "claim exp is not a time".to_owned())
+        }
+        None => Err("claim exp is not a number".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn part(json: &Value) -> String {
+        URL_SAFE_NO_PAD.encode(json.to_string())
+    }
+
+    fn token(claims: &Value) -> SecretString {
+        format!("{}.{}.c2ln", part(&json!({"alg": "EdDSA"})), part(claims)).into()
+    }
+
+    fn refusal(token: impl Into<SecretString>) -> String {
+        let error = AccessToken::decode(token.into()).unwrap_err();
+        assert_eq!(error.code(), Code::TokenInvalid);
+        error.detail().strip_prefix(INVALID).expect("the prefix of the contract").to_owned()
+    }
+
+    #[test]
+    fn claims_are_read() {
+        let token = AccessToken::decode(token(&json!({"aud": "cortex", "sub": "u", "exp": 1_718_000_120}))).unwrap();
+        assert_eq!(token.claims().audience, ["cortex"]);
+        assert_eq!(token.claims().subject, "u");
+        assert_eq!(token.claims().expires_at.as_second(), 1_718_000_120);
+    }
+
+    #[test]
+    fn an_audience_may_be_a_list_and_a_signature_empty() {
+        let claims = json!({"aud": ["a", "b"], "sub": "u", "exp": 1.5e9});
+        let text = format!("{}.{}.", part(&json!({"alg": "none"})), part(&claims));
+        assert_eq!(AccessToken::decode(text.into()).unwrap().claims().audience, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        let good = part(&json!({"alg": "EdDSA"}));
+        let body = part(&json!({"aud": "a", "sub": "u", "exp": 1}));
+        for text in [
+            String::new(),
+            "asda".to_owned(),
+            format!("{good}.{body}"),
+            format!("{good}.{body}.c2ln.more"),
+            format!(" {good}.{body}.c2ln"),
+            format!("{good}.{body}.c2ln\n"),
+            format!("{good}==.{body}.c2ln"),
+            format!("{good}.{body}.c2+n"),
+            format!("{good}.{}.c2ln", URL_SAFE_NO_PAD.encode("[1]")),
+            format!("{}.{body}.c2ln", URL_SAFE_NO_PAD.encode("text")),
+            format!("{good}.{}.c2ln", URL_SAFE_NO_PAD.encode([b'{', 0xff, b'}'])),
+        ] {
+            assert_eq!(refusal(text.clone()), "not a JWT", "{text:?}");
+        }
+        assert_eq!(refusal("e".repeat(1_000_000)), "not a JWT: 1000000 bytes are too many");
+    }
+
+    #[test]
+    fn absent_empty_and_odd_claims_are_named() {
+        for (claims, why) in [
+            (json!({"sub": "u", "exp": 1}), "claim aud is missing"),
+            (json!({"aud": "", "sub": "u", "exp": 1}), "claim aud is missing"),
+            (json!({"aud": [], "sub": "u", "exp": 1}), "claim aud is missing"),
+            (json!({"aud": [7], "sub": "u", "exp": 1}), "claim aud is not text"),
+            (json!({"aud": {"a": 1}, "sub": "u", "exp": 1}), "claim aud is not text"),
+            (json!({"aud": "a", "exp": 1}), "claim sub is missing"),
+            (json!({"aud": "a", "sub": "", "exp": 1}), "claim sub is missing"),
+            (json!({"aud": "a", "sub": null, "exp": 1}), "claim sub is missing"),
+            (json!({"aud": "a", "sub": 5, "exp": 1}), "claim sub is not text"),
+            (json!({"aud": "a", "sub": "u"}), "claim exp is missing"),
+            (json!({"aud": "a", "sub": "u", "exp": 0}), "claim exp is missing"),
+            (json!({"aud": "a", "sub": "u", "exp": "1718000120"}), "claim exp is not a number"),
+            (json!({"aud": "a", "sub": "u", "exp": [1]}), "claim exp is not a number"),
+        ] {
+            assert_eq!(refusal(token(&claims)), why, "{claims}");
+        }
+    }
+
+    #[test]
+    fn any_number_is_a_time() {
+        for (exp, second) in
+            [(json!(-5), 0), (json!(1.9), 1), (json!(1e300), 253_402_207_200), (json!(u64::MAX), 253_402_207_200)]
+        {
+            let token = AccessToken::decode(token(&json!({"aud": "a", "sub": "u", "exp": exp}))).unwrap();
+            assert_eq!(token.claims().expires_at.as_second(), second, "{exp}");
+        }
+    }
+
+    #[test]
+    fn expiry_has_a_leeway_and_says_when() {
+        let token = AccessToken::decode(token(&json!({"aud": "a", "sub": "u", "exp": 1_718_000_000}))).unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert!(token.check_expiry(at(1_718_000_010), DEFAULT_LEEWAY).is_ok());
+        let error = token.check_expiry(at(1_718_000_075), DEFAULT_LEEWAY).unwrap_err();
+        assert!(error.is_token_expired());
+        assert_eq!(error.detail(), "Your Cortex Token expired at 2024-06-10T06:13:20Z, 1m 15s ago");
+        assert!(token.check_expiry(at(1_718_000_001), Duration::ZERO).is_err());
+        assert!(token.check_expiry(at(1_818_000_000), Duration::MAX).is_ok());
+    }
+
+    #[test]
+    fn debug_does_not_show_the_token() {
+        let secret = token(&json!({"aud": "a", "sub": "u", "exp": 1}));
+        let text = secret.expose_secret().to_owned();
+        let shown = format!("{:?}", AccessToken::decode(secret).unwrap());
+        assert!(shown.contains("subject") && !shown.contains(&text) && !shown.contains("eyJ"), "{shown}");
+    }
+}

@@ -1,0 +1,302 @@
+//! The authenticated client of a platform.
+//!
+//! One request path serves every resource: see `request`. Each resource has a file of its own.
+//!
+//! - [`content`]: managed content, files under keys
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::auth::AccessToken;
+use crate::auth::token::DEFAULT_LEEWAY;
+use crate::error::{Code, Error};
+use crate::message::Message;
+
+pub use content::Content;
+use request::{Call, Wait};
+
+pub mod content;
+mod pool;
+mod request;
+
+/// The keys without which no client can be made, in the order in which they are named (contract "fabric-invocation",
+/// section 2).
+const KEYS: [&str; 3] = ["apiEndpoint", "token", "projectId"];
+
+/// A client that acts for somebody in a project of a platform. Cheap to clone.
+///
+/// All clients of a process share one pool of connections.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    base: Url,
+    project: String,
+    token: AccessToken,
+}
+
+impl Client {
+    /// Makes a client from an invocation message, or from the JSON of one. Neither the environment nor a profile is
+    /// ever read: a deployed skill must not act with credentials other than those it was given.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::TokenMissing`] when `token` is absent, empty or null, and [`Code::InvalidMessage`] when only
+    ///   `apiEndpoint` or `projectId` is; [`Error::missing`] names every such key;
+    /// - [`Code::InvalidMessage`] when the JSON is no message, or `apiEndpoint` no URL of a platform;
+    /// - [`Code::TokenInvalid`] when the token is malformed or lacks `aud`, `sub` or `exp`;
+    /// - [`Code::TokenExpired`] when it expired more than ten seconds ago.
+    ///
+    /// ```
+    /// # use skill_sdk::{Client, Code, testing};
+    /// let client = Client::from_message(&testing::message(&"payload"))?;
+    /// assert_eq!(client.project(), "test-project");
+    ///
+    /// let error = Client::from_message(r#"{"payload": 1, "projectId": "p"}"#).unwrap_err();
+    /// assert_eq!(error.code(), Code::TokenMissing);
+    /// assert_eq!(error.missing(), ["apiEndpoint", "token"]);
+    /// # Ok::<_, skill_sdk::Error>(())
+    /// ```
+    pub fn from_message<'a>(message: impl IntoMessage<'a>) -> Result<Self, Error> {
+        let message = message.into_message()?;
+        let (url, token, project) = (message.api_endpoint(), message.token(), message.project_id());
+        let values =
+            [url, token.map(ExposeSecret::expose_secret), project].map(|value| value.filter(|v| !v.is_empty()));
+        let [Some(url), Some(_), Some(project)] = values else {
+            let absent = KEYS.into_iter().zip(values).filter_map(|(key, value)| value.is_none().then_some(key));
+            return Err(incomplete(absent.collect()));
+        };
+        let base = base_url(url).map_err(|why| Error::new(Code::InvalidMessage, format!("`apiEndpoint` {why}")))?;
+        if !request::is_segment(project) {
+            return Err(Error::new(Code::InvalidMessage, "`projectId` cannot be the name of a project"));
+        }
+        let token = token.cloned().ok_or_else(|| incomplete(vec!["token"]))?;
+        let token = AccessToken::decode(token)?;
+        token.check_expiry(Timestamp::now(), DEFAULT_LEEWAY)?;
+        Ok(Self(Arc::new(Inner { base, project: project.to_owned(), token })))
+    }
+
+    /// Where the platform is, without a trailing slash.
+    pub fn api_endpoint(&self) -> &str {
+        self.0.base.as_str().trim_end_matches('/')
+    }
+
+    /// The project that calls go to.
+    pub fn project(&self) -> &str {
+        &self.0.project
+    }
+
+    /// The token that calls carry, and what it says about itself.
+    pub fn token(&self) -> &AccessToken {
+        &self.0.token
+    }
+
+    /// Managed content of the project.
+    pub fn content(&self) -> Content {
+        Content::new(self.clone())
+    }
+
+    /// The URL of something in the project: `{api}/fabric/v4/projects/{project}/{segments}`.
+    fn project_url<'s>(&'s self, segments: impl IntoIterator<Item = &'s str>) -> Url {
+        let inside = ["projects", self.project()].into_iter().chain(segments);
+        fabric_url(&self.0.base, inside)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("api_endpoint", &self.api_endpoint())
+            .field("project", &self.0.project)
+            .field("token", &self.0.token)
+            .finish()
+    }
+}
+
+/// What [`Client::from_message`] takes: a [`Message`], or JSON that is one.
+pub trait IntoMessage<'a> {
+    /// The message.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidMessage`] for JSON that is no message.
+    fn into_message(self) -> Result<Cow<'a, Message>, Error>;
+}
+
+impl<'a> IntoMessage<'a> for &'a Message {
+    fn into_message(self) -> Result<Cow<'a, Message>, Error> {
+        Ok(Cow::Borrowed(self))
+    }
+}
+
+impl IntoMessage<'_> for Message {
+    fn into_message(self) -> Result<Cow<'static, Message>, Error> {
+        Ok(Cow::Owned(self))
+    }
+}
+
+impl IntoMessage<'_> for &str {
+    fn into_message(self) -> Result<Cow<'static, Message>, Error> {
+        self.parse().map(Cow::Owned)
+    }
+}
+
+impl IntoMessage<'_> for &Value {
+    fn into_message(self) -> Result<Cow<'static, Message>, Error> {
+        self.to_string().parse().map(Cow::Owned)
+    }
+}
+
+fn incomplete(absent: Vec<&str>) -> Error {
+    let code = if absent.contains(&"token") { Code::TokenMissing } else { Code::InvalidMessage };
+    let list = absent.join(", ");
+    let keys = KEYS.map(|key| format!("'{key}'")).join(", ");
+    Error::new(code, format!("Skill message must contain these keys: ({keys}); absent or empty: {list}"))
+        .with_missing(absent)
+}
+
+/// Checks that a URL can be the address of a platform.
+fn base_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("must be an http or https URL".to_owned());
+    }
+    // The password would be sent to the platform and shown in errors.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must not have a query or fragment".to_owned());
+    }
+    Ok(url)
+}
+
+fn fabric_url<'s>(base: &Url, segments: impl IntoIterator<Item = &'s str>) -> Url {
+    let mut url = base.clone();
+    // Only URLs without a host have no segments, and `base_url` lets none through.
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["fabric", "v4"]).extend(segments);
+    }
+    url
+}
+
+/// Reads a platform's clock, without authorization (contract "fabric-api", section 2).
+pub(crate) async fn fetch_server_time(base: &Url) -> Result<Timestamp, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Info {
+        server_ts: Option<i64>,
+    }
+
+    let url = fabric_url(base, ["info"]);
+    let call = Call::get(url, "cannot read the platform's clock").wait(Wait::WHOLE);
+    let info: Info = request::send(None, call).await?.json().await?;
+    info.server_ts
+        .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
+        .ok_or_else(|| Error::new(Code::PlatformUnavailable, "the platform's info has no serverTs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn a_message_makes_a_client() {
+        let message = testing::message(&1).with_api_endpoint("http://127.0.0.1:8000/");
+        let client = Client::from_message(&message).unwrap();
+        assert_eq!(client.api_endpoint(), "http://127.0.0.1:8000");
+        assert_eq!(
+            client.project_url(["content", "a b/ü"]).path(),
+            "/fabric/v4/projects/test-project/content/a%20b%2F%C3%BC"
+        );
+    }
+
+    #[test]
+    fn every_absent_or_empty_key_is_named() {
+        let token = testing::Token::new().text();
+        let token = token.expose_secret();
+        for (message, code, missing) in [
+            (serde_json::json!({}), Code::TokenMissing, vec!["apiEndpoint", "token", "projectId"]),
+            (serde_json::json!({"apiEndpoint": "http://h", "projectId": "p"}), Code::TokenMissing, vec!["token"]),
+            (
+                serde_json::json!({"apiEndpoint": "http://h", "projectId": "p", "token": ""}),
+                Code::TokenMissing,
+                vec!["token"],
+            ),
+            (
+                serde_json::json!({"apiEndpoint": "http://h", "projectId": "p", "token": null}),
+                Code::TokenMissing,
+                vec!["token"],
+            ),
+            (
+                serde_json::json!({"apiEndpoint": "", "projectId": "p", "token": token}),
+                Code::InvalidMessage,
+                vec!["apiEndpoint"],
+            ),
+            (
+                serde_json::json!({"apiEndpoint": null, "token": token}),
+                Code::InvalidMessage,
+                vec!["apiEndpoint", "projectId"],
+            ),
+        ] {
+            let error = Client::from_message(&message).unwrap_err();
+            assert_eq!(
+                (error.code(), error.missing()),
+                (code, &missing.iter().map(|&m| m.into()).collect::<Vec<Value>>()[..]),
+                "{message}"
+            );
+            assert!(
+                error
+                    .detail()
+                    .starts_with("Skill message must contain these keys: ('apiEndpoint', 'token', 'projectId')"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_endpoint_must_be_the_url_of_a_platform() {
+        for url in [
+            "api.example.com",
+            "ftp://h",
+            "file:///etc/passwd",
+            "http://",
+            "http://u:p@h",
+            "http://h?a=b",
+            "http://h#f",
+            "data:x",
+        ] {
+            let error = Client::from_message(testing::message(&1).with_api_endpoint(url)).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidMessage, "{url}");
+            assert!(error.detail().starts_with("`apiEndpoint` "), "{error}");
+        }
+        for project in [".", ".."] {
+            let error = Client::from_message(testing::message(&1).with_project_id(project)).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidMessage);
+        }
+    }
+
+    #[test]
+    fn a_bad_or_expired_token_is_refused() {
+        let with = |token| Client::from_message(testing::message(&1).with_token(token)).unwrap_err();
+        assert_eq!(with("asda".into()).code(), Code::TokenInvalid);
+        assert_eq!(with(testing::Token::new().without("exp").text()).code(), Code::TokenInvalid);
+        assert!(with(testing::Token::new().expired_for(std::time::Duration::from_mins(1)).text()).is_token_expired());
+        let just_now = testing::Token::new().expired_for(std::time::Duration::from_secs(3)).text();
+        assert!(Client::from_message(testing::message(&1).with_token(just_now)).is_ok());
+    }
+
+    #[test]
+    fn debug_does_not_show_the_token() {
+        let shown = format!("{:?}", Client::from_message(testing::message(&1)).unwrap());
+        assert!(shown.contains("test-project") && !shown.contains("eyJ"), "{shown}");
+    }
+}

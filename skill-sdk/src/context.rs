@@ -1,0 +1,99 @@
+//! What a handler is given beside its input.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::message::Message;
+
+/// The surroundings of one invocation. Cheap to clone.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    message: Message,
+    client: OnceLock<Client>,
+    deadline: Option<Instant>,
+    over: CancellationToken,
+}
+
+impl Context {
+    pub(crate) fn new(
+        message: Message,
+        client: Option<Client>,
+        deadline: Option<Instant>,
+        over: CancellationToken,
+    ) -> Self {
+        let client = client.map_or_else(OnceLock::new, OnceLock::from);
+        Self(Arc::new(Inner { message, client, deadline, over }))
+    }
+
+    /// The whole message.
+    pub fn message(&self) -> &Message {
+        &self.0.message
+    }
+
+    /// The id of this invocation; empty when it runs outside a host and has none.
+    pub fn activation_id(&self) -> &str {
+        self.0.message.activation_id().unwrap_or_default()
+    }
+
+    /// The client that acts for the caller, in the caller's project.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::from_message`]: for a skill that is [`without_client`](crate::Skill::without_client) the message
+    /// need not have what it takes, and a token may expire while the handler runs.
+    pub fn client(&self) -> Result<&Client, Error> {
+        if let Some(client) = self.0.client.get() {
+            return Ok(client);
+        }
+        let client = Client::from_message(&self.0.message)?;
+        Ok(self.0.client.get_or_init(|| client))
+    }
+
+    /// The properties of the message as a type; absent ones read as an empty object.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidMessage`](crate::Code::InvalidMessage) with the [pointer](Error::pointer) of the property that does
+    /// not fit.
+    pub fn properties<P: DeserializeOwned>(&self) -> Result<P, Error> {
+        self.0.message.properties()
+    }
+
+    /// When the invocation is cancelled; `None` when it may take any time.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// The time that is left; `None` when the invocation may take any time.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.0.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Ends when the invocation is over: cancelled, or answered. The handler's own future is dropped then anyway; this is
+    /// for tasks it has spawned.
+    pub async fn cancelled(&self) {
+        self.0.over.cancelled().await;
+    }
+
+    /// Whether the invocation is over, for threads and loops that cannot await.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.over.is_cancelled()
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("message", &self.0.message)
+            .field("deadline", &self.0.deadline)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,443 @@
+//! What can go wrong: one table of [`Code`]s, and the two types that carry one.
+//!
+//! [`Error`] is what the functions of this crate return. It is a [`std::error::Error`], so it can be wrapped in
+//! whatever error type a skill already uses.
+//!
+//! [`SkillError`] is what a handler returns. `?` makes one out of any error, and it finds the [`Code`] of an [`Error`]
+//! however deep that is buried: a token that expired in the middle of a download is `token_expired` to the host
+//! even after three layers of context. It is not a [`std::error::Error`] itself, because only then can `?` accept
+//! every type that is.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use code::{Code, UnknownCode};
+
+mod code;
+
+/// A result whose error is, unless said otherwise, a [`SkillError`].
+pub type Result<T, E = SkillError> = std::result::Result<T, E>;
+
+type BoxError = Box<dyn StdError + Send + Sync + 'static>;
+
+/// Longest `detail` kept, in bytes. An error text is for a person and for a log line.
+const DETAIL_LIMIT: usize = 16 * 1024;
+
+/// Most links of a source chain that are looked at. An error may name itself as its source.
+const CHAIN_LIMIT: usize = 256;
+
+/// A failure with its place in the error table.
+///
+/// `Display` gives the detail alone. The source chain continues with a link that carries the code (its text is the
+/// code's name) and then with what caused the failure, if anything did.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    detail: String,
+    class: Class,
+}
+
+/// The part of an [`Error`] that decides. It is a link of the source chain of its own, because some wrappers keep an
+/// error but hide its type: `anyhow` when it is boxed again, [`std::io::Error`] when its source is asked for.
+struct Class {
+    code: Code,
+    missing: Vec<Value>,
+    pointer: Option<String>,
+    http_status: Option<u16>,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    /// A failure of the given kind. The detail says what happened to this invocation, for a person to read.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let detail = shorten(detail.into());
+        let class = Class { code, missing: Vec::new(), pointer: None, http_status: None, source: None };
+        Self(Box::new(Inner { detail, class }))
+    }
+
+    /// Names what is missing: keys of the message, or capabilities.
+    pub fn with_missing<T: Into<Value>>(mut self, missing: impl IntoIterator<Item = T>) -> Self {
+        self.0.class.missing = missing.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Says which field is bad, as a JSON pointer (RFC 6901).
+    pub fn with_pointer(mut self, pointer: impl Into<String>) -> Self {
+        self.0.class.pointer = Some(pointer.into());
+        self
+    }
+
+    /// Records the HTTP status with which a platform refused.
+    pub fn with_http_status(mut self, status: u16) -> Self {
+        self.0.class.http_status = Some(status);
+        self
+    }
+
+    /// Records the cause. Its text follows the detail wherever the whole chain is shown.
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.class.source = Some(source.into());
+        self
+    }
+
+    /// The row of the error table.
+    pub fn code(&self) -> Code {
+        self.0.class.code
+    }
+
+    /// What happened, without its causes.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// What is missing; empty where nothing is.
+    pub fn missing(&self) -> &[Value] {
+        &self.0.class.missing
+    }
+
+    /// The JSON pointer (RFC 6901) of the bad field: within the payload for [`Code::InvalidPayload`], within the
+    /// message for [`Code::InvalidMessage`].
+    pub fn pointer(&self) -> Option<&str> {
+        self.0.class.pointer.as_deref()
+    }
+
+    /// The HTTP status with which a platform refused, if one did.
+    pub fn http_status(&self) -> Option<u16> {
+        self.0.class.http_status
+    }
+
+    /// Whether the token had expired: seen in its claims, or said by a platform.
+    pub fn is_token_expired(&self) -> bool {
+        self.code() == Code::TokenExpired
+    }
+
+    /// Whether a platform answered that there is no such thing (status 404).
+    pub fn is_not_found(&self) -> bool {
+        self.http_status() == Some(404)
+    }
+
+    /// The detail followed by every cause, joined with `: `.
+    pub fn chain(&self) -> String {
+        chain(self)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.detail)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("code", &self.code())
+            .field("detail", &self.0.detail)
+            .field("missing", &self.missing())
+            .field("pointer", &self.pointer())
+            .field("http_status", &self.http_status())
+            .field("source", &self.0.class.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.0.class)
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.as_str())
+    }
+}
+
+impl fmt::Debug for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl StdError for Class {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The error of a handler.
+///
+/// ```
+/// use skill_sdk::prelude::*;
+///
+/// fn parse(text: &str) -> Result<i64> {
+///     Ok(text.trim().parse()?) // any error converts
+/// }
+///
+/// fn share(total: i64, parts: i64) -> Result<i64> {
+///     total.checked_div(parts).ok_or_else(|| SkillError::new("cannot divide by zero"))
+/// }
+/// # assert!(parse("x").is_err() && share(1, 0).is_err());
+/// ```
+pub struct SkillError(BoxError);
+
+impl SkillError {
+    /// A failure of the skill: [`Code::SkillFailed`].
+    pub fn new(detail: impl Into<String>) -> Self {
+        Self::with_code(Code::SkillFailed, detail)
+    }
+
+    /// A failure with a code of the table, for handlers that know better than `skill_failed`: an input that parses but
+    /// makes no sense ([`Code::InvalidPayload`]), or a service that is worth another try
+    /// ([`Code::PlatformUnavailable`]).
+    pub fn with_code(code: Code, detail: impl Into<String>) -> Self {
+        Self(Box::new(Error::new(code, detail)))
+    }
+
+    /// Puts a sentence in front that says what was being done.
+    pub fn context(self, what: impl Into<String>) -> Self {
+        let error = Error::from(self);
+        let Inner { detail, class } = *error.0;
+        Self(Box::new(Error(Box::new(Inner { detail: shorten(format!("{}: {detail}", what.into())), class }))))
+    }
+
+    /// The row of the error table: that of the first [`Error`] in the chain, else [`Code::SkillFailed`].
+    pub fn code(&self) -> Code {
+        find(&*self.0).map_or(Code::SkillFailed, |class| class.code)
+    }
+
+    /// Whether an expired token is the cause, however deep.
+    pub fn is_token_expired(&self) -> bool {
+        self.code() == Code::TokenExpired
+    }
+
+    /// The error this was made from.
+    pub fn as_error(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl<E: Into<BoxError>> From<E> for SkillError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<SkillError> for Error {
+    fn from(error: SkillError) -> Self {
+        match error.0.downcast::<Error>() {
+            Ok(own) => *own,
+            Err(other) => {
+                let mut error = Error::new(Code::SkillFailed, chain(&*other));
+                if let Some(class) = find(&*other) {
+                    let to = &mut error.0.class;
+                    to.code = class.code;
+                    to.missing.clone_from(&class.missing);
+                    to.pointer.clone_from(&class.pointer);
+                    to.http_status = class.http_status;
+                }
+                error
+            }
+        }
+    }
+}
+
+impl fmt::Display for SkillError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(&*self.0))
+    }
+}
+
+impl fmt::Debug for SkillError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SkillError").field("code", &self.code()).field("detail", &chain(&*self.0)).finish()
+    }
+}
+
+fn links<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source()).take(CHAIN_LIMIT)
+}
+
+fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Class> {
+    links(error).find_map(|link| link.downcast_ref::<Class>())
+}
+
+/// The texts of a chain, without the links that only carry a code and without causes that the text before already
+/// ends with.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut whole = String::new();
+    for link in links(error).filter(|link| !link.is::<Class>()) {
+        let text = link.to_string();
+        if whole.ends_with(&text) {
+            continue;
+        }
+        if !whole.is_empty() {
+            whole.push_str(": ");
+        }
+        whole.push_str(&text);
+        if whole.len() > DETAIL_LIMIT {
+            break;
+        }
+    }
+    shorten(whole)
+}
+
+fn shorten(mut text: String) -> String {
+    if text.len() > DETAIL_LIMIT {
+        text.truncate(text.floor_char_boundary(DETAIL_LIMIT));
+        text.push('…');
+    }
+    text
+}
+
+/// An [`Error`] as text that crosses the boundary of a library.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Wire<'a> {
+    code: Cow<'a, str>,
+    detail: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "<[Value]>::is_empty")]
+    missing: Cow<'a, [Value]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pointer: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+}
+
+impl<'a> From<&'a Error> for Wire<'a> {
+    fn from(error: &'a Error) -> Self {
+        Self {
+            code: error.code().as_str().into(),
+            detail: error.chain().into(),
+            missing: error.missing().into(),
+            pointer: error.pointer().map(Into::into),
+            http_status: error.http_status(),
+        }
+    }
+}
+
+impl From<Wire<'_>> for Error {
+    fn from(wire: Wire<'_>) -> Self {
+        // A library of the same ABI but a newer table may know a code that this host does not.
+        let code = Code::from_str(&wire.code).unwrap_or(Code::SkillFailed);
+        let mut error = Error::new(code, wire.detail).with_missing(wire.missing.into_owned());
+        error.0.class.pointer = wire.pointer.map(Cow::into_owned);
+        error.0.class.http_status = wire.http_status;
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expired() -> Error {
+        Error::new(Code::TokenExpired, "the token expired at noon").with_missing(["x"]).with_pointer("/p")
+    }
+
+    #[derive(Debug)]
+    struct Wrapped(BoxError);
+
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+
+    impl StdError for Wrapped {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&*self.0)
+        }
+    }
+
+    #[derive(Debug)]
+    struct OwnSource;
+
+    impl fmt::Display for OwnSource {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("again")
+        }
+    }
+
+    impl StdError for OwnSource {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(self)
+        }
+    }
+
+    fn question_mark<E: Into<BoxError>>(error: E) -> SkillError {
+        fn inner<E: Into<BoxError>>(error: E) -> Result<()> {
+            Err(error)?
+        }
+        inner(error).unwrap_err()
+    }
+
+    #[test]
+    fn any_error_converts_and_is_skill_failed() {
+        let error = question_mark("x".parse::<i32>().unwrap_err());
+        assert_eq!(error.code(), Code::SkillFailed);
+        assert_eq!(error.to_string(), "invalid digit found in string");
+        assert_eq!(question_mark("plain text").to_string(), "plain text");
+    }
+
+    #[test]
+    fn an_expired_token_is_found_however_it_was_wrapped() {
+        let wrappings: Vec<(&str, SkillError)> = vec![
+            ("bare", question_mark(expired())),
+            ("own enum", question_mark(Wrapped(expired().into()))),
+            ("own enum twice", question_mark(Wrapped(Box::new(Wrapped(expired().into()))))),
+            ("anyhow", question_mark(anyhow::Error::from(expired()))),
+            ("anyhow context", question_mark(anyhow::Error::from(expired()).context("a").context("b"))),
+            ("anyhow in own enum", question_mark(Wrapped(anyhow::Error::from(expired()).into()))),
+            ("io", question_mark(std::io::Error::other(expired()))),
+            ("io in anyhow", question_mark(anyhow::Error::from(std::io::Error::other(expired())))),
+            ("context", question_mark(expired()).context("while counting")),
+        ];
+        for (name, error) in wrappings {
+            assert!(error.is_token_expired(), "{name}: {error:?}");
+            assert!(error.to_string().contains("expired at noon"), "{name}: {error}");
+            assert!(!error.to_string().contains("token_expired"), "{name}: {error}");
+            let error = Error::from(error);
+            assert_eq!((error.missing().len(), error.pointer()), (1, Some("/p")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_chain_names_every_cause_once() {
+        let cause = std::io::Error::other("disk full");
+        let error = Error::new(Code::Internal, "cannot save").with_source(cause);
+        assert_eq!(error.to_string(), "cannot save");
+        assert_eq!(error.chain(), "cannot save: disk full");
+        let repeating = Wrapped(Box::new(Error::new(Code::Internal, "wrapped")));
+        assert_eq!(SkillError::from(repeating).to_string(), "wrapped");
+    }
+
+    #[test]
+    fn a_chain_without_end_ends() {
+        let error = SkillError::from(OwnSource);
+        assert_eq!(error.code(), Code::SkillFailed);
+        assert_eq!(error.to_string(), "again");
+    }
+
+    #[test]
+    fn a_huge_text_is_cut() {
+        let error = Error::from(SkillError::new("ä".repeat(DETAIL_LIMIT)));
+        assert!(error.detail().len() <= DETAIL_LIMIT + '…'.len_utf8());
+    }
+
+    #[test]
+    fn an_error_survives_the_boundary() {
+        let error = expired().with_http_status(401).with_source(std::io::Error::other("why"));
+        let text = serde_json::to_string(&Wire::from(&error)).unwrap();
+        let back = Error::from(serde_json::from_str::<Wire<'_>>(&text).unwrap());
+        assert_eq!(back.code(), Code::TokenExpired);
+        assert_eq!(back.detail(), "the token expired at noon: why");
+        assert_eq!(back.missing(), error.missing());
+        assert_eq!((back.pointer(), back.http_status()), (Some("/p"), Some(401)));
+        let unknown = serde_json::from_str::<Wire<'_>>(r#"{"code":"from_the_future","detail":"d"}"#).unwrap();
+        assert_eq!(Error::from(unknown).code(), Code::SkillFailed);
+    }
+}

@@ -1,0 +1,201 @@
+//! Skills: a name, a handler, and the manifest that describes them.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::error::{Error, SkillError};
+use crate::invocation::{Invocation, Running};
+use crate::response::Response;
+
+/// A function that answers invocation messages, under a name.
+///
+/// ```
+/// use skill_sdk::prelude::*;
+///
+/// #[derive(Deserialize, JsonSchema)]
+/// struct Order { number: u32 }
+///
+/// async fn check(order: Order, _ctx: Context) -> Result<bool> {
+///     Ok(order.number > 0)
+/// }
+///
+/// let skill = Skill::new("order-check", check).describe("Checks an order").without_client();
+/// assert_eq!(skill.manifest().name, "order-check");
+/// ```
+#[derive(Clone)]
+pub struct Skill {
+    manifest: Manifest,
+    schemas: fn() -> Schemas,
+    handler: Arc<dyn Run>,
+}
+
+/// What a host must know to run a skill, as JSON with camelCase names.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Manifest {
+    /// By which a host with several skills finds it. It may hold `/`.
+    pub name: String,
+    /// What it does, for a person.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Whether it calls the platform, and so needs `apiEndpoint`, `token` and `projectId` in the message.
+    pub needs_client: bool,
+    /// Longest time an invocation may take, in milliseconds, where the skill sets one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+}
+
+/// What a skill takes and gives. It is only made when somebody asks: no invocation needs it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Schemas {
+    /// JSON Schema (2020-12) of the payload it takes.
+    pub input: Schema,
+    /// JSON Schema (2020-12) of the payload it gives.
+    pub output: Schema,
+}
+
+impl Schemas {
+    fn of<I: JsonSchema, O: JsonSchema>() -> Self {
+        let settings = SchemaSettings::draft2020_12;
+        Self {
+            input: settings().for_deserialize().into_generator().into_root_schema_for::<I>(),
+            output: settings().for_serialize().into_generator().into_root_schema_for::<O>(),
+        }
+    }
+}
+
+impl Manifest {
+    /// Longest time an invocation may take, where the skill sets one.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout_ms.map(Duration::from_millis)
+    }
+}
+
+impl Skill {
+    /// A skill that runs a handler: any `async fn(I, Context) -> Result<O, E>` where `I` can be deserialized and `O`
+    /// serialized, both have a JSON Schema, and `E` is [`SkillError`] or converts into it.
+    /// [`Value`](serde_json::Value) works as `I` and as `O`.
+    pub fn new<I, O, E, H>(name: impl Into<String>, handler: H) -> Self
+    where
+        H: Handler<I, O, E>,
+        I: DeserializeOwned + JsonSchema + 'static,
+        O: Serialize + JsonSchema + 'static,
+        E: Into<SkillError> + 'static,
+    {
+        let manifest = Manifest { name: name.into(), description: String::new(), needs_client: true, timeout_ms: None };
+        Self { manifest, schemas: Schemas::of::<I, O>, handler: Arc::new(Typed { handler, types: PhantomData }) }
+    }
+
+    /// Says what the skill does, for a person.
+    pub fn describe(mut self, description: impl Into<String>) -> Self {
+        self.manifest.description = description.into();
+        self
+    }
+
+    /// Sets the longest time an invocation may take, rounded to milliseconds. The host may set a shorter one.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.manifest.timeout_ms = Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// Says that the skill makes no platform calls: messages without `apiEndpoint`, `token` and `projectId` will do.
+    pub fn without_client(mut self) -> Self {
+        self.manifest.needs_client = false;
+        self
+    }
+
+    /// What a host must know to run the skill.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What the skill takes and gives.
+    pub fn schemas(&self) -> Schemas {
+        (self.schemas)()
+    }
+
+    /// Starts an invocation. Its future gives the payload as JSON text, or the failure; panics of the handler are
+    /// caught, and dropping it cancels the work.
+    pub fn call(&self, invocation: Invocation) -> Running {
+        let handler = self.handler.clone();
+        invocation.run(move |context, limit| handler.run(context, limit))
+    }
+}
+
+impl fmt::Debug for Skill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Skill").field("manifest", &self.manifest).finish_non_exhaustive()
+    }
+}
+
+/// A function that can answer for a [`Skill`]. It is implemented for every suitable `async fn` and closure.
+#[diagnostic::on_unimplemented(
+    message = "this is no handler of a skill",
+    label = "expected `async fn(I, Context) -> Result<O>`",
+    note = "a handler takes its input by value and then a `skill_sdk::Context`, is `async`, and returns a `Result`",
+    note = "its future must be `Send`: hold no `Rc`, `RefCell` borrow or `MutexGuard` across an `.await`",
+    note = "example: `async fn word_count(input: Text, ctx: Context) -> Result<Count>`"
+)]
+pub trait Handler<I, O, E>: Send + Sync + 'static {
+    /// The future of one invocation.
+    type Future: Future<Output = Result<O, E>> + Send + 'static;
+
+    /// Begins to answer.
+    fn handle(&self, input: I, context: Context) -> Self::Future;
+}
+
+impl<F, Fut, I, O, E> Handler<I, O, E> for F
+where
+    F: Fn(I, Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O, E>> + Send + 'static,
+{
+    type Future = Fut;
+
+    fn handle(&self, input: I, context: Context) -> Fut {
+        self(input, context)
+    }
+}
+
+/// A future that is boxed.
+pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A handler whose types are erased: payload text in, payload text out.
+trait Run: Send + Sync {
+    fn run(&self, context: Context, response_limit: usize) -> Boxed<Result<Response, Error>>;
+}
+
+struct Typed<I, O, E, H> {
+    handler: H,
+    types: PhantomData<fn(I) -> Result<O, E>>,
+}
+
+impl<I, O, E, H> Run for Typed<I, O, E, H>
+where
+    H: Handler<I, O, E>,
+    I: DeserializeOwned + 'static,
+    O: Serialize + 'static,
+    E: Into<SkillError> + 'static,
+{
+    fn run(&self, context: Context, response_limit: usize) -> Boxed<Result<Response, Error>> {
+        let input = match context.message().payload::<I>() {
+            Ok(input) => input,
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
+        let answer = self.handler.handle(input, context);
+        Box::pin(async move {
+            let output = answer.await.map_err(|error| Error::from(error.into()))?;
+            Response::of(&output, response_limit)
+        })
+    }
+}
