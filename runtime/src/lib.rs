@@ -1,1 +1,55 @@
-//! x
+//! Runs skills.
+//!
+//! As a program this is `skill-runtime`, which loads skills from libraries. As a library it makes a program of skills that
+//! are linked into it:
+//!
+//! ```no_run
+//! use skill_sdk::prelude::*;
+//! use std::process::ExitCode;
+//!
+//! async fn shout(text: String, _ctx: Context) -> Result<String> {
+//!     Ok(text.to_uppercase())
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     skill_runtime::main([Skill::new("shout", shout)])
+//! }
+//! ```
+//!
+//! Such a program has the commands `invoke [MESSAGE]` and `describe`, with the options they have in `skill-runtime`.
+//!
+//! # Modules
+//!
+//! - [`host`]: the pipeline from bytes to [`Outcome`]
+//! - [`outcome`]: what came of an invocation, and how it is reported
+//! - [`skills`]: where skills come from
+
+use std::process::ExitCode;
+
+use skill_sdk::Skill;
+
+pub use host::{Host, How, Limits};
+pub use outcome::Outcome;
+pub use skills::Skills;
+
+mod authenticate;
+mod cli;
+mod describe;
+pub mod host;
+pub mod outcome;
+mod platform;
+mod sample;
+mod size;
+pub mod skills;
+mod telemetry;
+mod triggers;
+
+/// Runs a program of linked skills: reads the command line, does what it says, and gives the exit code.
+pub fn main(skills: impl IntoIterator<Item = Skill>) -> ExitCode {
+    cli::run_linked(skills.into_iter().collect())
+}
+
+/// Runs `skill-runtime`: reads the command line, does what it says, and gives the exit code.
+pub fn run() -> ExitCode {
+    cli::run()
+}

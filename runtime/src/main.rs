@@ -1,2 +1,7 @@
-//! x
-fn main(){}
+//! The `skill-runtime` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    skill_runtime::run()
+}

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{self, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -49,9 +49,19 @@ impl Invocation {
         self
     }
 
-    #[cfg(test)]
-    pub(crate) fn into_message(self) -> Message {
-        self.message
+    /// The message.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The time that is left; `None` without a deadline.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Most bytes of the answer.
+    pub fn response_limit(&self) -> usize {
+        self.response_limit
     }
 
     pub(crate) fn run(

@@ -47,6 +47,7 @@
 //! - [`auth`]: tokens, and where they come from
 //! - [`client`]: the platform's API
 //! - [`plugin`]: the boundary between host and library
+//! - [`logging`]: how events become log records
 //! - `testing` (feature `testing`): messages, tokens and contexts for unit tests
 //!
 //! # Errors
@@ -74,6 +75,7 @@ mod context;
 mod error;
 mod invocation;
 mod json_text;
+pub mod logging;
 mod message;
 #[expect(unsafe_code, reason = "the C ABI between hosts and libraries")]
 pub mod plugin;

@@ -26,14 +26,16 @@ use std::time::{Duration, Instant};
 use async_ffi::{FfiFuture, FutureExt};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::{self, Runtime};
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 use crate::error::{Code, Error, Wire};
 use crate::invocation::{Invocation, Running, panicked};
 use crate::json_text::JsonText;
+use crate::logging::{self, Record, RecordLayer};
 use crate::message::Message;
 use crate::skill::{Manifest, Skill};
-
-mod forward;
 
 /// The version of everything in this module that crosses the boundary.
 pub const ABI_VERSION: u32 = 1;
@@ -88,7 +90,7 @@ pub struct Host {
     /// Version and size.
     pub header: Header,
     /// The most detailed [`LogRecord::level`] that is wanted; 0 for none.
-    pub max_level: u32,
+    pub max_level: u8,
     /// Takes a log record, from any thread. It must not panic.
     pub log: extern "C" fn(record: &LogRecord<'_>),
 }
@@ -97,7 +99,7 @@ pub struct Host {
 #[repr(C)]
 pub struct LogRecord<'a> {
     /// 1 is an error, 2 a warning, 3 info, 4 debug, 5 trace.
-    pub level: u32,
+    pub level: u8,
     /// The module that speaks.
     pub target: Bytes<'a>,
     /// What it says.
@@ -132,8 +134,9 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// The call that invokes a skill with a message.
-    pub fn new(message: &'a Message, remaining: Option<Duration>, response_limit: usize) -> Self {
+    /// An invocation that is to cross.
+    pub fn new(invocation: &'a Invocation) -> Self {
+        let message = invocation.message();
         let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self {
             activation_id: message.activation_id.as_deref().into(),
@@ -149,8 +152,8 @@ impl<'a> Call<'a> {
             payload_json: Some(message.payload.as_str()).into(),
             properties_json: message.properties.as_ref().map(JsonText::as_str).into(),
             other_json: message.other.as_ref().map(JsonText::as_str).into(),
-            remaining: remaining.map_or(u64::MAX, nanoseconds),
-            response_limit,
+            remaining: invocation.remaining().map_or(u64::MAX, nanoseconds),
+            response_limit: invocation.response_limit(),
         }
     }
 
@@ -342,9 +345,45 @@ fn runtime() -> Result<&'static Runtime, Error> {
         .map_err(|error| Error::new(Code::Internal, format!("the library's runtime cannot start: {error}")))
 }
 
+/// The levels of [`LogRecord::level`], from 1.
+const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+
+/// The number that a level has when it crosses.
+pub fn level_number(level: LevelFilter) -> u8 {
+    LEVELS.iter().map(|&one| u8::from(LevelFilter::from_level(one) <= level)).sum()
+}
+
+/// The level that a number means, if any.
+pub fn level_of(number: u8) -> Option<Level> {
+    LEVELS.get(usize::from(number).checked_sub(1)?).copied()
+}
+
 extern "C" fn start(host: &Host) {
     // What panics here is a subscriber or a hook that cannot be set; the skills work without.
-    drop(catch_unwind(AssertUnwindSafe(|| forward::install(*host))));
+    drop(catch_unwind(AssertUnwindSafe(|| forward_logs(*host))));
+}
+
+/// Sends events and panics of this library to the host.
+fn forward_logs(host: Host) {
+    let Some(max_level) = level_of(host.max_level) else {
+        // Nobody listens, but the standard hook would still write to the host's stderr.
+        return logging::report_panics();
+    };
+    let layer = RecordLayer::new(move |record: &Record<'_>| {
+        let fields = serde_json::to_string(&record.fields).unwrap_or_default();
+        (host.log)(&LogRecord {
+            level: level_number(record.level.into()),
+            target: Bytes::of(record.target.as_bytes()),
+            message: Bytes::of(record.message.as_bytes()),
+            fields: Bytes::of(fields.as_bytes()),
+            activation_id: record.activation_id.into(),
+        });
+    });
+    let subscriber = tracing_subscriber::registry().with(layer.with_filter(LevelFilter::from_level(max_level)));
+    // An author who has set another subscriber in this library wants that one.
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        logging::report_panics();
+    }
 }
 
 extern "C" fn manifests() -> Reply {
@@ -359,7 +398,7 @@ extern "C" fn call(skill: usize, call: &Call<'_>) -> FfiFuture<Reply> {
     let started = catch_unwind(AssertUnwindSafe(|| {
         let (skill, runtime) = (find(skill)?, runtime()?);
         let invocation = call.invocation();
-        let span = forward::span(call.activation_id.text());
+        let span = logging::invocation_span(invocation.message(), &skill.manifest().name);
         Ok(Entered { running: Some(skill.call(invocation)), runtime: runtime.handle().clone(), span })
     }));
     match started.unwrap_or_else(|panic| Err(panicked(panic))) {
@@ -421,14 +460,17 @@ mod tests {
             "skillName":"n","outputName":"o","channelId":"c","agentName":"g","timestamp":"1718000000000",
             "payload":[1.50,{"b":1,"a":2}],"properties":{"k":1},"extra":{"x":1e400}}"#;
         let message: Message = text.parse().unwrap();
-        let call = Call::new(&message, Some(Duration::from_secs(5)), 7);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let given = Invocation::new(message.clone()).with_deadline(deadline).with_response_limit(7);
+        let call = Call::new(&given);
         let shown = format!("{:?}", call.invocation());
         assert!(shown.contains("response_limit: 7") && shown.contains("deadline: Some"), "{shown}");
-        let crossed = call.invocation().into_message();
+        let crossed = call.invocation();
+        let crossed = crossed.message();
         assert_eq!(crossed.to_json_with_token(), message.to_json_with_token());
         assert!(crossed.to_json_with_token().contains(r#""payload":[1.50,{"b":1,"a":2}]"#));
-        let bare = Message::new(&()).unwrap();
-        assert_eq!(Call::new(&bare, None, 1).invocation().into_message().to_json_with_token(), r#"{"payload":null}"#);
+        let bare = Invocation::new(Message::new(&()).unwrap());
+        assert_eq!(Call::new(&bare).invocation().message().to_json_with_token(), r#"{"payload":null}"#);
     }
 
     #[test]
@@ -448,10 +490,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_skill_that_is_not_there_is_an_error() {
-        let message = testing::message(&1);
-        let reply = call(usize::MAX, &Call::new(&message, None, 1)).await;
+        let invocation = Invocation::new(testing::message(&1));
+        let reply = call(usize::MAX, &Call::new(&invocation)).await;
         assert_eq!(reply.bytes().unwrap_err().code(), Code::SkillNotFound);
         assert_eq!(schemas(usize::MAX).bytes().unwrap_err().code(), Code::SkillNotFound);
+    }
+
+    #[test]
+    fn levels_have_numbers() {
+        assert_eq!(level_number(LevelFilter::OFF), 0);
+        assert_eq!(level_number(LevelFilter::TRACE), 5);
+        assert_eq!((level_of(0), level_of(6)), (None, None));
+        for level in LEVELS {
+            assert_eq!(level_of(level_number(level.into())), Some(level));
+        }
     }
 
     #[test]

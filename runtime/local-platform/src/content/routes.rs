@@ -1,0 +1,225 @@
+//! The HTTP side of managed content.
+
+use axum::body::Body;
+use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::map_request;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::fs::File;
+use tokio_util::io::ReaderStream;
+
+use super::file::Object;
+use super::key::{Key, Project};
+use super::store::{Entry, Store, Upload};
+use crate::answer::Refusal;
+use crate::body;
+
+/// What an upload that names no type is stored with.
+const DEFAULT_TYPE: &str = "application/octet-stream";
+/// Bytes of a content type.
+const LONGEST_TYPE: usize = 255;
+/// Bytes read from disk at a time.
+const PIECE: usize = 128 * 1024;
+
+/// The routes below `/fabric/v4/projects/{project}/content`.
+pub(crate) fn routes(store: Store) -> Router {
+    let object = || get(download).head(exists).post(upload).delete(delete);
+    Router::new()
+        .route("/fabric/v4/projects/{project}/content", get(list).post(upload_form))
+        // An empty key is refused with a reason instead of not being found.
+        .route("/fabric/v4/projects/{project}/content/", object())
+        .route("/fabric/v4/projects/{project}/content/{*key}", object())
+        .layer(DefaultBodyLimit::disable())
+        .layer(map_request(body::limit_silence))
+        .with_state(store)
+}
+
+/// What a path names, decoded and checked.
+struct Target {
+    project: Project,
+    key: Key,
+}
+
+#[derive(Deserialize)]
+struct Names {
+    project: String,
+    #[serde(default)]
+    key: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Target {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let Path(names) = Path::<Names>::from_request_parts(parts, state).await?;
+        Ok(Self { project: Project::new(&names.project)?, key: Key::new(&names.key)? })
+    }
+}
+
+async fn download(State(store): State<Store>, target: Target) -> Result<(HeaderMap, Body), Refusal> {
+    let object = find(&store, &target).await?;
+    let headers = headers(&object)?;
+    Ok((headers, Body::from_stream(ReaderStream::with_capacity(File::from_std(object.file), PIECE))))
+}
+
+async fn exists(State(store): State<Store>, target: Target) -> Result<HeaderMap, Refusal> {
+    headers(&find(&store, &target).await?)
+}
+
+async fn find(store: &Store, target: &Target) -> Result<Object, Refusal> {
+    let found = store.get(&target.project, &target.key).await;
+    let found = found.map_err(|error| Refusal::internal("the content could not be read", &error))?;
+    found.ok_or_else(|| Refusal::not_found(&target.key))
+}
+
+fn headers(object: &Object) -> Result<HeaderMap, Refusal> {
+    let content_type = HeaderValue::from_str(&object.description.content_type)
+        .map_err(|error| Refusal::internal("the content could not be read", &error))?;
+    Ok(HeaderMap::from_iter([
+        (header::CONTENT_TYPE, content_type),
+        (header::CONTENT_LENGTH, HeaderValue::from(object.size)),
+    ]))
+}
+
+async fn upload(
+    State(store): State<Store>,
+    target: Result<Target, Refusal>,
+    request: Request,
+) -> Result<Json<Value>, Refusal> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::to_str).transpose();
+    let checked = target.and_then(|target| {
+        let content_type = content_type.map_err(|_| Refusal::bad_request("the content type is not ASCII text"))?;
+        Ok((target, checked_type(content_type)?))
+    });
+    let (target, content_type) = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => {
+            body::drain(request).await;
+            return Err(refusal);
+        }
+    };
+    let mut upload = begin(&store, &target.project, &target.key, &content_type).await?;
+    let mut body = request.into_body().into_data_stream();
+    while let Some(bytes) = body::next(&mut body).await? {
+        upload.write(&bytes).await.map_err(not_stored)?;
+    }
+    upload.commit().await.map_err(not_stored)?;
+    Ok(stored(&target.key))
+}
+
+/// `key` first, then `content` (fabric-api section 3, "multipart order"); other fields are skipped.
+async fn upload_form(
+    State(store): State<Store>,
+    project: Result<Path<String>, PathRejection>,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let Path(project) = project?;
+    let project = Project::new(&project)?;
+    let mut form = form.map_err(|rejection| Refusal::bad_request(rejection.body_text()))?;
+    let mut key = None;
+    let mut upload = None;
+    while let Some(field) = form.next_field().await.map_err(malformed)? {
+        match field.name() {
+            Some("key") if key.is_none() => key = Some(Key::new(&key_text(field).await?)?),
+            Some("content") if upload.is_none() => {
+                let key = key.as_ref().ok_or_else(|| Refusal::bad_request("field key must come before content"))?;
+                let content_type = checked_type(field.content_type())?;
+                let upload = upload.insert(begin(&store, &project, key, &content_type).await?);
+                receive(field, upload).await?;
+            }
+            Some("key" | "content") => return Err(Refusal::bad_request("a field is given twice")),
+            _ => {}
+        }
+    }
+    let key = key.ok_or_else(|| Refusal::bad_request("field key is missing"))?;
+    let upload = upload.ok_or_else(|| Refusal::bad_request("field content is missing"))?;
+    upload.commit().await.map_err(not_stored)?;
+    Ok(stored(&key))
+}
+
+async fn key_text(mut field: Field<'_>) -> Result<String, Refusal> {
+    let mut text = Vec::new();
+    while let Some(bytes) = field.chunk().await.map_err(malformed)? {
+        text.extend_from_slice(&bytes);
+        // Twice what a key may have leaves room for leading slashes.
+        if text.len() > 2048 {
+            return Err(Refusal::bad_request("field key is too long"));
+        }
+    }
+    String::from_utf8(text).map_err(|_| Refusal::bad_request("field key is not UTF-8"))
+}
+
+async fn receive(mut field: Field<'_>, upload: &mut Upload) -> Result<(), Refusal> {
+    while let Some(bytes) = field.chunk().await.map_err(malformed)? {
+        upload.write(&bytes).await.map_err(not_stored)?;
+    }
+    Ok(())
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "`map_err` hands it over by value")]
+fn malformed(error: MultipartError) -> Refusal {
+    body::broken(&error).unwrap_or_else(|| Refusal::bad_request(error.body_text()))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "`map_err` hands it over by value")]
+fn not_stored(error: std::io::Error) -> Refusal {
+    Refusal::internal("the content could not be stored", &error)
+}
+
+async fn begin(store: &Store, project: &Project, key: &Key, content_type: &str) -> Result<Upload, Refusal> {
+    store.upload(project, key, content_type).await.map_err(not_stored)
+}
+
+fn checked_type(content_type: Option<&str>) -> Result<String, Refusal> {
+    match content_type {
+        None | Some("") => Ok(DEFAULT_TYPE.to_owned()),
+        Some(text) if text.len() <= LONGEST_TYPE && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
+            Ok(text.to_owned())
+        }
+        Some(_) => Err(Refusal::bad_request(format!("the content type is not ASCII text of {LONGEST_TYPE} bytes"))),
+    }
+}
+
+fn stored(key: &Key) -> Json<Value> {
+    Json(json!({"success": true, "message": "Content successfully uploaded.", "Key": key.as_str()}))
+}
+
+async fn delete(State(store): State<Store>, target: Target) -> Result<Json<Value>, Refusal> {
+    let deleted = store.delete(&target.project, &target.key).await;
+    if deleted.map_err(|error| Refusal::internal("the content could not be deleted", &error))? {
+        Ok(Json(json!({"success": true, "message": "Content successfully deleted."})))
+    } else {
+        Err(Refusal::not_found(&target.key))
+    }
+}
+
+#[derive(Deserialize)]
+struct ListQuery {
+    #[serde(default)]
+    filter: String,
+    /// 0 is none, as clients leave both out then (fabric-api section 3).
+    #[serde(default)]
+    limit: usize,
+    #[serde(default)]
+    skip: usize,
+}
+
+async fn list(
+    State(store): State<Store>,
+    project: Result<Path<String>, PathRejection>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<Vec<Entry>>, Refusal> {
+    let (Path(project), Query(query)) = (project?, query?);
+    // No key begins with a slash, because uploads drop them.
+    let prefix = query.filter.trim_start_matches('/').to_owned();
+    let entries = store.list(&Project::new(&project)?, prefix).await;
+    let entries = entries.map_err(|error| Refusal::internal("the content could not be listed", &error))?;
+    let limit = if query.limit == 0 { usize::MAX } else { query.limit };
+    Ok(Json(entries.into_iter().skip(query.skip).take(limit).collect()))
+}

@@ -1,0 +1,68 @@
+//! The embedded platform that local skill invocations and tests talk to.
+//!
+//! It speaks the part of the Cortex Fabric v4 HTTP API that skills need, on a loopback port, and keeps everything
+//! in one folder:
+//!
+//! ```
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use local_platform::{Options, Platform};
+//! use std::time::Duration;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! let data = folder.path().join("platform");
+//! let platform = Platform::start(Options { data, port: 0 }).await?;
+//! let token = platform.mint_token(Duration::from_mins(2))?;
+//! // GET {url}/fabric/v4/projects/{project}/content with `Authorization: Bearer {token}`
+//! let (url, project) = (platform.url(), platform.project());
+//! # let _ = (token, url, project);
+//! platform.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it answers
+//!
+//! `P` is `/fabric/v4/projects/{project}`; any project name is accepted.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /fabric/v4/info` | the platform's clock (`serverTs`, milliseconds) and version; the one path without a token |
+//! | `POST P/content/{key}` | stores the request body under the key |
+//! | `POST P/content` | stores the field `content` of a form under the key in its field `key`, which comes first |
+//! | `GET`, `HEAD P/content/{key}` | the stored bytes, or only their length and type |
+//! | `DELETE P/content/{key}` | removes them |
+//! | `GET P/content?filter=&limit=&skip=` | the stored keys that begin with `filter`, sorted |
+//!
+//! A token that is missing, malformed, expired or not ours is answered with 302 and `X-Auth-Error`, as the real
+//! platform does. Every other refusal is `{"success": false, "message": "..."}` with its status.
+//!
+//! # What it keeps
+//!
+//! | below the data folder | what |
+//! |---|---|
+//! | `pat.json` | the personal access config clients authenticate with; readable by its owner only |
+//! | `content/{project}/` | one file per stored key |
+//! | `content/.incoming/` | uploads that are not complete; emptied at start |
+//! | `lock` | held while a platform runs on the folder |
+//!
+//! # Modules
+//!
+//! - `platform`: starting and stopping; `server`: connections and routes
+//! - `access`: the personal access config; `token`: minting and checking tokens
+//! - `content`: managed content, its keys and its files
+//! - `folder`: the data folder; `body`: request bodies; `answer`: the shape of JSON answers; `error`: why a start failed
+
+#![forbid(unsafe_code)]
+
+mod access;
+mod answer;
+mod body;
+mod content;
+mod error;
+mod folder;
+mod platform;
+mod server;
+mod token;
+
+pub use error::{StartError, TokenError};
+pub use platform::{Options, Platform};

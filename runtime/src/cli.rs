@@ -1,0 +1,265 @@
+//! The command line: what it takes, and where each command is.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand};
+use skill_sdk::Skill;
+
+use crate::host::Limits;
+use crate::size::Size;
+use crate::telemetry::{self, LogFormat};
+use crate::triggers::invoke;
+use crate::{describe, platform};
+
+/// The exit codes that are not in the error table (the numbers are those of sysexits.h).
+pub(crate) mod exit {
+    /// The command line makes no sense.
+    pub(crate) const USAGE: u8 = 64;
+    /// A file cannot be read.
+    pub(crate) const NO_INPUT: u8 = 66;
+    /// Something that was configured cannot be used.
+    pub(crate) const CONFIG: u8 = 78;
+    /// 128 and the number of the signal that ended a job.
+    pub(crate) const INTERRUPTED: u8 = 130;
+    pub(crate) const TERMINATED: u8 = 143;
+}
+
+/// Runs skills: functions that answer invocation messages.
+#[derive(Parser)]
+#[command(name = "skill-runtime", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    log: LogOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Invoke a skill once and print its answer: the entrypoint of a job, and the way to try a skill.
+    Invoke {
+        /// A skill library, or the folder of a Cargo package, which is built first.
+        #[arg(value_name = "SKILL")]
+        path: PathBuf,
+        #[command(flatten)]
+        options: InvokeOptions,
+    },
+    /// Print what skills say about themselves, as JSON.
+    Describe {
+        /// A skill library, or the folder of a Cargo package, which is built first.
+        #[arg(value_name = "SKILL")]
+        path: PathBuf,
+        #[command(flatten)]
+        options: DescribeOptions,
+    },
+    /// Run the embedded platform on its own, until it is told to stop.
+    ///
+    /// When it is ready it prints one line of JSON: its URL, the path of a personal access config, and its project.
+    Platform(PlatformOptions),
+}
+
+/// Invokes the skills of this program.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct LinkedCli {
+    #[command(flatten)]
+    log: LogOptions,
+    #[command(subcommand)]
+    command: LinkedCommand,
+}
+
+#[derive(Subcommand)]
+enum LinkedCommand {
+    /// Invoke a skill once and print its answer: the entrypoint of a job, and the way to try a skill.
+    Invoke(InvokeOptions),
+    /// Print what the skills say about themselves, as JSON.
+    Describe(DescribeOptions),
+}
+
+#[derive(Args)]
+struct LogOptions {
+    /// The form of the log lines on stderr. What is logged, RUST_LOG says, such as `info,my_skill=debug`.
+    #[arg(long, global = true, env = "SKILL_LOG_FORMAT", value_enum, default_value_t, help_heading = "Logs")]
+    log_format: LogFormat,
+}
+
+#[derive(Args)]
+pub(crate) struct InvokeOptions {
+    /// The message: JSON text, a path, or `-` for standard input. Without it, `message.json` beside the skill.
+    ///
+    /// A sample message holds none of `apiEndpoint`, `token` and `projectId`. All three are then filled in, from the options
+    /// below, the environment (CORTEX_TOKEN, CORTEX_PERSONAL_ACCESS_CONFIG, CORTEX_URI, CORTEX_URL, CORTEX_PROJECT) and
+    /// the profile of the Cortex command line; with none of these configured, the embedded platform is started.
+    #[arg(value_name = "MESSAGE")]
+    pub(crate) message: Option<OsString>,
+    /// Which of several skills to invoke, whatever the message says.
+    #[arg(long, env = "SKILL_NAME", value_name = "NAME")]
+    pub(crate) skill: Option<String>,
+    /// Longest time the invocation may take, such as `90s` or `5m`. A skill may set a shorter one.
+    #[arg(long, env = "SKILL_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Fill nothing in: a message must be complete. Implied in a Kubernetes cluster.
+    #[arg(long, env = "SKILL_DEPLOYED", value_parser = FalseyValueParser::new())]
+    pub(crate) deployed: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
+    #[command(flatten)]
+    pub(crate) fill: FillOptions,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitOptions {
+    /// Largest message.
+    #[arg(long, env = "SKILL_MAX_MESSAGE", value_name = "SIZE", default_value_t = Size(Limits::default().message))]
+    max_message: Size,
+    /// Largest payload within a message.
+    #[arg(long, env = "SKILL_MAX_PAYLOAD", value_name = "SIZE", default_value_t = Size(Limits::default().payload))]
+    max_payload: Size,
+    /// Largest answer.
+    #[arg(long, env = "SKILL_MAX_RESPONSE", value_name = "SIZE", default_value_t = Size(Limits::default().response))]
+    max_response: Size,
+}
+
+impl LimitOptions {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { message: self.max_message.0, payload: self.max_payload.0, response: self.max_response.0 }
+    }
+}
+
+/// What fills a sample message.
+#[derive(Args)]
+#[command(next_help_heading = "Sample messages")]
+pub(crate) struct FillOptions {
+    /// URL of the platform.
+    #[arg(long, env = "SKILL_API_ENDPOINT", value_name = "URL")]
+    pub(crate) api_endpoint: Option<String>,
+    /// Project on the platform.
+    #[arg(long, env = "SKILL_PROJECT", value_name = "PROJECT")]
+    pub(crate) project: Option<String>,
+    /// File that holds a token.
+    #[arg(long, env = "SKILL_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Personal access config to make a token with.
+    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE", conflicts_with = "token_file")]
+    pub(crate) personal_access_config: Option<PathBuf>,
+    /// Profile of the Cortex command line; the current one if not given.
+    #[arg(long, env = "SKILL_PROFILE", value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Folder in which the embedded platform keeps its data [default: in the user's state folder].
+    #[arg(long, env = "SKILL_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct DescribeOptions {
+    /// Which of several skills to describe.
+    #[arg(long, env = "SKILL_NAME", value_name = "NAME")]
+    pub(crate) skill: Option<String>,
+    /// Write a skill definition (CAMEL 1.0.0) in YAML instead.
+    #[arg(long)]
+    pub(crate) skill_yaml: bool,
+    /// The container image that the definition names [default: the skill's name].
+    #[arg(long, env = "SKILL_IMAGE", value_name = "IMAGE", requires = "skill_yaml")]
+    pub(crate) image: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct PlatformOptions {
+    /// Port to listen on, at 127.0.0.1; 0 takes any that is free.
+    #[arg(long, env = "SKILL_PORT", value_name = "PORT", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Folder in which the platform keeps its data [default: in the user's state folder].
+    #[arg(long, env = "SKILL_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// Where the skills of a command are.
+pub(crate) enum Source {
+    Linked(Vec<Skill>),
+    Path(PathBuf),
+}
+
+pub(crate) fn run() -> ExitCode {
+    let Cli { log, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    telemetry::init(log.log_format);
+    match command {
+        Command::Invoke { path, options } => invoke::run(Source::Path(path), options),
+        Command::Describe { path, options } => describe::run(Source::Path(path), &options),
+        Command::Platform(options) => platform::run(options),
+    }
+}
+
+pub(crate) fn run_linked(skills: Vec<Skill>) -> ExitCode {
+    let LinkedCli { log, command } = match LinkedCli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    telemetry::init(log.log_format);
+    match command {
+        LinkedCommand::Invoke(options) => invoke::run(Source::Linked(skills), options),
+        LinkedCommand::Describe(options) => describe::run(Source::Linked(skills), &options),
+    }
+}
+
+/// Shows help on stdout, and what is wrong with a command line on stderr.
+fn usage(error: &clap::Error) -> ExitCode {
+    // When there is nowhere to write there is nobody to tell.
+    let _ = error.print();
+    if error.use_stderr() { exit::USAGE.into() } else { ExitCode::SUCCESS }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let explain = || "a duration is a number and a unit, such as 500ms, 90s or 5m".to_owned();
+    let signed: jiff::SignedDuration = text.parse().map_err(|_| explain())?;
+    Duration::try_from(signed).map_err(|_| explain()).and_then(|duration| match duration {
+        Duration::ZERO => Err("a duration must be longer than nothing".to_owned()),
+        duration => Ok(duration),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_lines_are_sound() {
+        Cli::command().debug_assert();
+        LinkedCli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_a_variable() {
+        for command in [Cli::command(), LinkedCli::command()] {
+            let mut commands = vec![command];
+            while let Some(command) = commands.pop() {
+                for option in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
+                    let name = option.get_long().unwrap();
+                    if !matches!(name, "help" | "version" | "skill-yaml") {
+                        let variable = option.get_env().unwrap_or_else(|| panic!("--{name} has no variable"));
+                        assert!(variable.to_str().unwrap().starts_with("SKILL_"), "--{name}");
+                    }
+                }
+                commands.extend(command.get_subcommands().cloned());
+            }
+        }
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        for text in ["", "5", "-5s", "0s", "x"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The pipeline: bytes in, [`Outcome`] out. Triggers turn what they receive into bytes, and an outcome into an exit code, an
+//! answer or an acknowledgement.
+
+use std::time::{Duration, Instant};
+
+use skill_sdk::{Code, Error, Invocation, Message, Response};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::authenticate::authenticate;
+use crate::outcome::Outcome;
+use crate::skills::{HostedSkill, Skills};
+
+/// Runs invocations of its skills.
+pub struct Host {
+    skills: Skills,
+    limits: Limits,
+}
+
+/// How large things may be, in bytes. Over a limit is refused, never cut.
+///
+/// The defaults are the platform's limits for jobs (contract "fabric-invocation", section 7), with "k" as 1024 bytes of
+/// UTF-8 JSON.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The whole message: 500 KiB.
+    pub message: usize,
+    /// The payload within it: 100 KiB.
+    pub payload: usize,
+    /// The answer: 100 KiB.
+    pub response: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { message: 500 << 10, payload: 100 << 10, response: 100 << 10 }
+    }
+}
+
+/// How one invocation is to be run.
+#[derive(Clone, Debug)]
+pub struct How {
+    /// The skill to run, whatever the message says.
+    pub skill: Option<String>,
+    /// Longest time it may take. A skill may set a shorter one.
+    pub timeout: Duration,
+    /// Ends the invocation when it is cancelled.
+    pub shutdown: CancellationToken,
+}
+
+impl Host {
+    /// A host of skills.
+    pub fn new(skills: Skills, limits: Limits) -> Self {
+        Self { skills, limits }
+    }
+
+    /// Runs one invocation. Every failure is part of the outcome.
+    pub async fn handle(&self, bytes: &[u8], how: &How) -> Outcome {
+        let began = Instant::now();
+        let message = match self.read(bytes) {
+            Ok(message) => message,
+            Err(error) => return Outcome::new(String::new(), None, Err(error)),
+        };
+        let activation_id = message.activation_id().unwrap_or_default().to_owned();
+        let token = message.token().cloned();
+        let found = self.skills.find(how.skill.as_deref(), message.skill_name());
+        let name = found.as_ref().map_or("", |skill| skill.manifest().name.as_str());
+        let span = skill_sdk::logging::invocation_span(&message, name);
+        let result = self.run(message, found, how, began).instrument(span.clone()).await;
+        let outcome = Outcome::new(activation_id, token.as_ref(), result);
+        span.in_scope(|| outcome.log(began.elapsed()));
+        outcome
+    }
+
+    /// Whether the skill that this message would run makes platform calls. One that is not here counts as if it did.
+    pub(crate) fn needs_client(&self, message: &Message, how: &How) -> bool {
+        let found = self.skills.find(how.skill.as_deref(), message.skill_name());
+        found.map_or(true, |skill| skill.manifest().needs_client)
+    }
+
+    async fn run(
+        &self,
+        message: Message,
+        found: Result<&dyn HostedSkill, Error>,
+        how: &How,
+        began: Instant,
+    ) -> Result<Response, Error> {
+        // Who asks is settled before what there is: the refusal of an unknown skill lists those that are here. For the same
+        // reason a skill that is not here counts as one that needs a client.
+        let needs_client = found.as_ref().map_or(true, |skill| skill.manifest().needs_client);
+        let client = if needs_client { Some(authenticate(&message)?) } else { None };
+        let skill = found?;
+
+        let timeout = skill.manifest().timeout().map_or(how.timeout, |own| own.min(how.timeout));
+        let deadline = began.checked_add(timeout);
+        let mut invocation = Invocation::new(message).with_response_limit(self.limits.response);
+        if let Some(client) = client {
+            invocation = invocation.with_client(client);
+        }
+        if let Some(deadline) = deadline {
+            invocation = invocation.with_deadline(deadline);
+        }
+        tokio::select! {
+            biased;
+            answer = skill.call(invocation) => answer,
+            () = at(deadline) => Err(timed_out(timeout)),
+            () = how.shutdown.cancelled() => {
+                Err(Error::new(Code::ShuttingDown, "the host was told to stop before the skill had answered"))
+            }
+        }
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Message, Error> {
+        check_size("message", bytes.len(), self.limits.message)?;
+        let message = Message::from_slice(bytes)?;
+        check_size("payload", message.payload_json().len(), self.limits.payload)?;
+        Ok(match message.activation_id() {
+            Some(id) if !id.is_empty() => message,
+            _ => message.with_activation_id(Uuid::new_v4().to_string()),
+        })
+    }
+}
+
+fn check_size(what: &str, size: usize, limit: usize) -> Result<(), Error> {
+    if size <= limit { Ok(()) } else { Err(message_too_large(what, &size.to_string(), limit)) }
+}
+
+/// The refusal of a message, or of a payload, that is over a limit.
+pub(crate) fn message_too_large(what: &str, size: &str, limit: usize) -> Error {
+    let detail = format!(
+        "the {what} is {size} bytes, over the limit of {limit}; store large input in managed content and send its key"
+    );
+    Error::new(Code::MessageTooLarge, detail)
+}
+
+/// The failure of an invocation that took too long.
+pub(crate) fn timed_out(timeout: Duration) -> Error {
+    let timeout = jiff::SignedDuration::try_from(timeout).unwrap_or(jiff::SignedDuration::MAX);
+    Error::new(Code::Timeout, format!("the skill did not answer within {timeout:#}"))
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! What came of an invocation: one place that turns it into an exit code, a problem document and a log line.
+
+use std::borrow::Cow;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde_json::Value;
+use skill_sdk::{Code, Error, Response};
+
+use crate::telemetry;
+
+/// Tokens shorter than this are not looked for in texts: `a` would be found everywhere.
+const SHORTEST_TOKEN: usize = 8;
+
+/// The answer of a skill, or why there is none.
+#[derive(Debug)]
+pub struct Outcome {
+    activation_id: String,
+    result: Result<Response, Failure>,
+}
+
+/// An error whose texts have been cleaned of tokens.
+#[derive(Debug)]
+struct Failure {
+    code: Code,
+    detail: String,
+    missing: Vec<Value>,
+    pointer: Option<String>,
+}
+
+/// A problem document (RFC 9457), `application/problem+json`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    activation_id: &'a str,
+    #[serde(skip_serializing_if = "<[Value]>::is_empty")]
+    missing: &'a [Value],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
+}
+
+impl Outcome {
+    /// The outcome of an invocation. The token of its message is looked for in every text of a failure, beside
+    /// everything that has the form of a token.
+    pub fn new(activation_id: String, token: Option<&SecretString>, result: Result<Response, Error>) -> Self {
+        let result = result.map_err(|error| {
+            let clean = |text: &str| without(skill_sdk::redact(text), token);
+            Failure {
+                code: error.code(),
+                detail: clean(&error.chain()),
+                missing: error.missing().to_vec(),
+                pointer: error.pointer().map(clean),
+            }
+        });
+        Self { activation_id, result }
+    }
+
+    /// The payload as JSON text; `None` for a failure.
+    pub fn response(&self) -> Option<&str> {
+        self.result.as_ref().ok().map(Response::as_str)
+    }
+
+    /// The row of the error table; `None` for a success.
+    pub fn code(&self) -> Option<Code> {
+        self.result.as_ref().err().map(|failure| failure.code)
+    }
+
+    /// The exit code of a job.
+    pub fn exit_code(&self) -> u8 {
+        self.code().map_or(0, Code::exit_code)
+    }
+
+    /// The failure as a problem document; `None` for a success.
+    pub fn problem(&self) -> Option<Problem<'_>> {
+        let Failure { code, detail, missing, pointer } = self.result.as_ref().err()?;
+        Some(Problem {
+            kind: format!("urn:skill-runtime:problem:{code}"),
+            title: code.title(),
+            status: code.http_status(),
+            detail,
+            code: code.as_str(),
+            activation_id: &self.activation_id,
+            missing,
+            pointer: pointer.as_deref(),
+        })
+    }
+
+    /// Writes the log line that every invocation has.
+    pub(crate) fn log(&self, took: Duration) {
+        let code = self.code().map_or("ok", Code::as_str);
+        let milliseconds = took.as_secs_f64() * 1e3;
+        tracing::debug!(code, milliseconds, "the invocation is over");
+    }
+}
+
+/// A command that could not do its work.
+pub(crate) struct Refusal {
+    pub(crate) error: Error,
+    /// Where it is not that of the error's code.
+    pub(crate) exit_code: Option<u8>,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { error, exit_code: None }
+    }
+}
+
+impl Refusal {
+    /// Writes the problem to stderr and gives the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        let outcome = Outcome::new(String::new(), None, Err(self.error));
+        telemetry::write_problem(&outcome);
+        self.exit_code.unwrap_or(outcome.exit_code()).into()
+    }
+}
+
+fn without(text: Cow<'_, str>, token: Option<&SecretString>) -> String {
+    match token.map(ExposeSecret::expose_secret) {
+        Some(token) if token.len() >= SHORTEST_TOKEN => text.replace(token, "[token]"),
+        _ => text.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_failure_is_a_problem_document() {
+        let error = Error::new(Code::TokenMissing, "no token").with_missing(["token"]).with_pointer("/a");
+        let outcome = Outcome::new("a-1".into(), None, Err(error));
+        assert_eq!(
+            serde_json::to_value(outcome.problem()).unwrap(),
+            json!({
+                "type": "urn:skill-runtime:problem:token_missing", "title": "The message has no token", "status": 401,
+                "detail": "no token", "code": "token_missing", "activationId": "a-1", "missing": ["token"],
+                "pointer": "/a"
+            })
+        );
+        assert_eq!((outcome.exit_code(), outcome.response()), (77, None));
+    }
+
+    #[test]
+    fn what_does_not_help_is_left_out() {
+        let outcome = Outcome::new(String::new(), None, Err(Error::new(Code::Internal, "x")));
+        let problem = serde_json::to_value(outcome.problem()).unwrap();
+        assert!(problem.get("missing").is_none() && problem.get("pointer").is_none(), "{problem}");
+    }
+
+    #[test]
+    fn no_token_stands_in_a_problem() {
+        let opaque = SecretString::from("opaque-token-of-another-kind");
+        let text = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1In0.c2ln and opaque-token-of-another-kind";
+        let error = Error::new(Code::SkillFailed, text).with_pointer("/opaque-token-of-another-kind");
+        let outcome = Outcome::new(String::new(), Some(&opaque), Err(error));
+        let problem = outcome.problem().unwrap();
+        assert_eq!((problem.detail, problem.pointer), ("[token] and [token]", Some("/[token]")));
+        let short = SecretString::from("a");
+        let outcome = Outcome::new(String::new(), Some(&short), Err(Error::new(Code::SkillFailed, "a b")));
+        assert_eq!(outcome.problem().unwrap().detail, "a b");
+    }
+}
