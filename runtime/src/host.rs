@@ -73,10 +73,13 @@ impl Host {
         outcome
     }
 
-    /// Whether the skill that this message would run makes platform calls. One that is not here counts as if it did.
-    pub(crate) fn needs_client(&self, message: &Message, how: &How) -> bool {
-        let found = self.skills.find(how.skill.as_deref(), message.skill_name());
-        found.map_or(true, |skill| skill.manifest().needs_client)
+    /// Whether the skill that this message would run makes platform calls.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::SkillNotFound`] when it is not here.
+    pub(crate) fn needs_client(&self, message: &Message, how: &How) -> Result<bool, Error> {
+        Ok(self.skills.find(how.skill.as_deref(), message.skill_name())?.manifest().needs_client)
     }
 
     async fn run(

@@ -98,14 +98,17 @@ fn write_line(line: &str) {
 }
 
 fn json_line(record: &Record<'_>, now: Timestamp) -> String {
-    // A field that is named as one of the line's own gives way.
-    let mut line: Map<String, Value> = record.fields.clone();
+    let mut line = Map::new();
     line.insert("timestamp".into(), format!("{now:.6}").into());
     line.insert("level".into(), record.level.as_str().into());
     line.insert("target".into(), record.target.into());
     line.insert("message".into(), record.message.into());
     if let Some(id) = record.activation_id {
         line.insert("activationId".into(), id.into());
+    }
+    // A field that is named as one of the line's own gives way.
+    for (name, value) in &record.fields {
+        line.entry(name).or_insert_with(|| value.clone());
     }
     Value::Object(line).to_string()
 }

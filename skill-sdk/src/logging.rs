@@ -87,16 +87,19 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        event.record(&mut fields);
+        // What is nearer to the event wins.
+        for span in context.event_scope(event).into_iter().flatten() {
             if let Some(SpanFields(map)) = span.extensions().get() {
-                fields.map.extend(map.clone());
+                for (name, value) in map {
+                    fields.map.entry(name).or_insert_with(|| value.clone());
+                }
             }
         }
-        let activation_id = match fields.map.remove(ACTIVATION_ID) {
+        let activation_id = match fields.map.shift_remove(ACTIVATION_ID) {
             Some(Value::String(id)) => Some(id),
             _ => None,
         };
-        event.record(&mut fields);
         let metadata = event.metadata();
         (self.0)(&Record {
             level: *metadata.level(),

@@ -102,7 +102,7 @@ fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusa
         }
         _ => return Ok(invocation),
     };
-    let needs_client = invocation.host.needs_client(&message, &invocation.how);
+    let needs_client = invocation.host.needs_client(&message, &invocation.how)?;
     invocation.bytes = message.to_json_with_token().into_bytes();
     invocation.sample = needs_client.then_some((message, options.fill));
     Ok(invocation)

@@ -25,8 +25,8 @@ const PIECE: usize = 64 * 1024;
 
 /// The managed content of a project.
 ///
-/// Keys are paths such as `reports/2024/may.csv`; leading slashes are dropped. Parts of a key may hold any character;
-/// a key that is empty or has a part `.` or `..` is refused, because no URL can carry it.
+/// Keys are paths such as `reports/2024/may.csv`; leading slashes are dropped. Parts of a key may hold any character
+/// but control ones; a key that is empty or has a part `.` or `..` is refused too, because no URL can carry it.
 ///
 /// Every method fails as platform calls do: [`Code::TokenExpired`] or [`Code::TokenInvalid`] when the token is refused,
 /// [`Code::PlatformUnavailable`] when there is no answer or one of 429 and 5xx, and [`Code::SkillFailed`] with the
@@ -182,9 +182,9 @@ impl Content {
     fn url(&self, key: &str) -> Result<Url, Error> {
         let path = key.trim_start_matches('/');
         // Empty parts inside a key are kept as they are: `a//b` is a key of its own.
-        if path.is_empty() || path.split('/').any(|part| matches!(part, "." | "..")) {
-            let why = "it is empty or has a part `.` or `..`";
-            return Err(Error::new(Code::SkillFailed, format!("`{key}` cannot be the key of content: {why}")));
+        if path.is_empty() || !path.split('/').all(|part| part.is_empty() || request::is_segment(part)) {
+            let why = "it is empty, has a part `.` or `..`, or holds control characters";
+            return Err(Error::new(Code::SkillFailed, format!("{key:?} cannot be the key of content: {why}")));
         }
         Ok(self.client.project_url(std::iter::once("content").chain(path.split('/'))))
     }

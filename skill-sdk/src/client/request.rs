@@ -142,10 +142,11 @@ fn unavailable(failure: &str, why: &str) -> Error {
     Error::new(Code::PlatformUnavailable, format!("{failure}: {why}"))
 }
 
-/// Whether a name can be a segment of a path. Empty ones vanish, and the others mean a place above: URLs are resolved
-/// before they are sent, in every spelling of the dots (WHATWG URL, "double-dot path segment").
+/// Whether a name can be a segment of a path. Empty ones vanish, dots mean a place above, in every spelling, and tabs and
+/// line ends are taken out before a URL is read (WHATWG URL, "double-dot path segment", "ASCII tab or newline"): the
+/// request would be for something else.
 pub(super) fn is_segment(name: &str) -> bool {
-    !matches!(name, "" | "." | "..")
+    !matches!(name, "" | "." | "..") && !name.contains(char::is_control)
 }
 
 /// An answer that is a success.

@@ -1,0 +1,43 @@
+//! Tests through the real program: what a user types, and what comes back. One binary, because linking many takes longer than
+//! running them.
+
+#![forbid(unsafe_code)]
+
+mod bad_messages;
+mod bad_skills;
+mod describe;
+mod forms;
+mod logs;
+mod platform;
+mod project;
+mod samples;
+mod signals;
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use skill_sdk::testing;
+use whole_program_tests::{Run, built, skill_runtime};
+
+/// A complete message as JSON, with a token that is read but not checked.
+fn message(payload: &Value) -> Value {
+    serde_json::from_str(&testing::message(payload).to_json_with_token()).unwrap()
+}
+
+/// `skill-runtime invoke` of the skills that misbehave.
+fn invoke(skill: &str) -> Run {
+    skill_runtime().arg("invoke").arg(&built().misbehaving).args(["--skill", skill])
+}
+
+/// The same, with a payload and nothing else in the message.
+fn invoke_with(skill: &str, payload: &Value) -> Run {
+    invoke(skill).arg(json!({"payload": payload}).to_string())
+}
+
+/// The token of a message.
+fn token(message: &Value) -> &str {
+    message["token"].as_str().unwrap()
+}
+
+fn token_text(token: &testing::Token) -> String {
+    token.text().expose_secret().to_owned()
+}
