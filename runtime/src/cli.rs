@@ -82,7 +82,7 @@ enum LinkedCommand {
 
 #[derive(Args)]
 struct LogOptions {
-    /// The form of the log lines on stderr. What is logged, RUST_LOG says, such as `info,my_skill=debug`.
+    /// The form of the log lines on stderr. What is logged, `RUST_LOG` says, such as `info,my_skill=debug`.
     #[arg(long, global = true, env = "SKILL_LOG_FORMAT", value_enum, default_value_t, help_heading = "Logs")]
     log_format: LogFormat,
 }
@@ -92,7 +92,7 @@ pub(crate) struct InvokeOptions {
     /// The message: JSON text, a path, or `-` for standard input. Without it, `message.json` beside the skill.
     ///
     /// A sample message holds none of `apiEndpoint`, `token` and `projectId`. All three are then filled in, from the options
-    /// below, the environment (CORTEX_TOKEN, CORTEX_PERSONAL_ACCESS_CONFIG, CORTEX_URI, CORTEX_URL, CORTEX_PROJECT) and
+    /// below, the environment (`CORTEX_TOKEN`, `CORTEX_PERSONAL_ACCESS_CONFIG`, `CORTEX_URI`, `CORTEX_URL`, `CORTEX_PROJECT`) and
     /// the profile of the Cortex command line; with none of these configured, the embedded platform is started.
     #[arg(value_name = "MESSAGE")]
     pub(crate) message: Option<OsString>,
@@ -113,6 +113,7 @@ pub(crate) struct InvokeOptions {
 
 #[derive(Args)]
 #[command(next_help_heading = "Limits")]
+#[expect(clippy::struct_field_names, reason = "they are the names of the options")]
 pub(crate) struct LimitOptions {
     /// Largest message.
     #[arg(long, env = "SKILL_MAX_MESSAGE", value_name = "SIZE", default_value_t = Size(Limits::default().message))]

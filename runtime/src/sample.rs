@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::cli::FillOptions;
 
 /// How long a token lives that is made for one invocation, beyond the invocation's own limit.
-const TOKEN_MARGIN: Duration = Duration::from_secs(60);
+const TOKEN_MARGIN: Duration = Duration::from_mins(1);
 
 /// How long to wait for another process to leave the data folder before its platform is used instead. Invocations are
 /// mostly short; a platform that runs apart stays.
@@ -142,6 +142,12 @@ async fn configured(options: &FillOptions, lifetime: Duration) -> Result<Option<
     let url = url
         .or_else(|| config.as_ref().map(|config| config.url.clone()))
         .ok_or_else(|| unavailable("there is a token, but no URL of a platform: set --api-endpoint or CORTEX_URI"))?;
+    if token.is_none() && config.is_none() {
+        return Err(unavailable(
+            "there is a URL of a platform, but neither a token nor a personal access config: set CORTEX_TOKEN or \
+             CORTEX_PERSONAL_ACCESS_CONFIG, or run \"cortex configure\"",
+        ));
+    }
     let own_project = config.as_ref().and_then(|config| config.project.clone());
     let project = options.project.clone().or_else(|| variable("CORTEX_PROJECT")).or(own_project).ok_or_else(|| {
         let text = "Please Provide Project Name that you want to access Cortex Assets for";
@@ -150,12 +156,7 @@ async fn configured(options: &FillOptions, lifetime: Duration) -> Result<Option<
     let token = match (token, config) {
         (Some(token), _) => token,
         (None, Some(config)) => config.mint(lifetime).await?,
-        (None, None) => {
-            return Err(unavailable(
-                "there is a URL of a platform, but neither a token nor a personal access config: set CORTEX_TOKEN or \
-                 CORTEX_PERSONAL_ACCESS_CONFIG, or run \"cortex configure\"",
-            ));
-        }
+        (None, None) => return Ok(None),
     };
     Ok(Some(Filling { url, project, token }))
 }

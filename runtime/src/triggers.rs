@@ -4,3 +4,4 @@
 
 pub(crate) mod invoke;
 pub(crate) mod signal;
+mod watch;

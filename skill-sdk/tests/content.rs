@@ -1,5 +1,7 @@
 //! Managed content: what is sent, and how answers are read, against a server that notes every request.
 
+#![expect(clippy::unwrap_used, reason = "a test is told by a panic")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

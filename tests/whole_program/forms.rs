@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use skill_runtime::{Host, How, Limits, Skills};
 use std::path::Path;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use whole_program_tests::{Ended, built, program, root, skill_runtime};
 
 /// What can be compared of a run: everything but ids that were made up.
@@ -100,7 +101,7 @@ fn a_library_exports_one_symbol() {
 async fn many_calls_of_one_library_run_at_once() {
     let skills = Skills::load(&built().misbehaving).unwrap();
     let host = std::sync::Arc::new(Host::new(skills, Limits::default()));
-    let how = How { skill: None, timeout: Duration::from_secs(60), shutdown: Default::default() };
+    let how = How { skill: None, timeout: Duration::from_secs(60), shutdown: CancellationToken::default() };
     let calls = (0..500).map(|number| {
         let (host, how) = (host.clone(), how.clone());
         tokio::spawn(async move {

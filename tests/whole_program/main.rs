@@ -1,6 +1,7 @@
 //! Tests through the real program: what a user types, and what comes back. One binary, because linking many takes longer than
 //! running them.
 
+#![expect(clippy::unwrap_used, reason = "a test is told by a panic")]
 #![forbid(unsafe_code)]
 
 mod bad_messages;

@@ -88,6 +88,7 @@ fn apply(value: f64, change: &Change) -> Result<f64> {
 }
 
 /// Writes 3 rather than 3.0.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn whole_if_possible<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     /// Up to here every whole number is one of its own: 2^53.
     const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -16,7 +16,7 @@ fn host(skills: Vec<Skill>) -> Host {
 }
 
 fn how() -> How {
-    How { skill: None, timeout: Duration::from_secs(60), shutdown: CancellationToken::new() }
+    How { skill: None, timeout: Duration::from_mins(1), shutdown: CancellationToken::new() }
 }
 
 fn message(payload: &Value) -> Vec<u8> {
@@ -80,7 +80,7 @@ async fn sizes_are_limited() {
 #[tokio::test]
 async fn a_deadline_ends_the_handler() {
     let how = How { timeout: Duration::from_millis(30), ..how() };
-    let skill = Skill::new("hang", hang).timeout(Duration::from_secs(60));
+    let skill = Skill::new("hang", hang).timeout(Duration::from_mins(1));
     let outcome = host(vec![skill]).handle(&message(&json!(1)), &how).await;
     assert_eq!((outcome.code(), outcome.exit_code()), (Some(Code::Timeout), 75));
     assert!(problem(&outcome)["detail"].as_str().unwrap().contains("within 30ms"));

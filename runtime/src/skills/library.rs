@@ -38,8 +38,10 @@ pub(super) fn open(path: &Path) -> Result<Vec<Box<dyn HostedSkill>>, Error> {
             header.abi_version, header.size, own.abi_version, own.size
         )));
     }
+    #[expect(clippy::cast_ptr_alignment, reason = "the library aligned it as the `Plugin` it is")]
+    let plugin = table.cast::<Plugin>();
     // SAFETY: a table whose header has this version and size is a `Plugin`, and it lives as long as the library.
-    let plugin: &'static Plugin = unsafe { &*table.cast::<Plugin>() };
+    let plugin: &'static Plugin = unsafe { &*plugin };
     (plugin.start)(&plugin::Host {
         header: Header::of::<plugin::Host>(),
         max_level: plugin::level_number(telemetry::max_level()),

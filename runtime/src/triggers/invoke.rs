@@ -1,42 +1,32 @@
 //! `invoke`: one message from the command line, one answer on stdout.
 //!
-//! The handler runs on a thread of its own. The main thread watches the signals and the deadline, so a handler that never
-//! yields cannot keep the process from stopping, and serves the embedded platform, so a handler that blocks its thread
-//! while it waits for the platform does not wait for itself.
+//! The handler runs on the main thread, at once. A second thread, the [`Watch`], sees to what must happen meanwhile.
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::Arc;
 
-use local_platform::Platform;
 use skill_sdk::{Code, Error, Message};
-use tokio::runtime::{self, Runtime};
-use tokio::sync::oneshot;
+use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
-use super::signal::{self, Signal};
+use super::watch::{Sample, Watch};
 use crate::cli::{InvokeOptions, Source, exit};
-use crate::host::{Host, How, Limits, message_too_large, timed_out};
+use crate::host::{Host, How, Limits, message_too_large};
 use crate::outcome::{Outcome, Refusal};
 use crate::sample;
 use crate::skills::Skills;
 use crate::telemetry;
 
-/// How long a handler that was told to stop may go on before it is left behind: it may be in the middle of work that does not
-/// yield.
-const GRACE: Duration = Duration::from_secs(1);
-
 /// The variable that says that this is a pod of a cluster.
 const CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
 
 pub(crate) fn run(source: Source, options: InvokeOptions) -> ExitCode {
-    match begin(source, options) {
-        Ok(invocation) => {
-            let Done { outcome, exit_code } = invocation.run();
-            report(&outcome, exit_code)
-        }
+    match begin(source, options).and_then(OneInvocation::run) {
+        Ok(exit_code) => exit_code,
         Err(refusal) => refusal.report(),
     }
 }
@@ -58,18 +48,13 @@ fn report(outcome: &Outcome, exit_code: u8) -> ExitCode {
     }
 }
 
-struct Done {
-    outcome: Outcome,
-    exit_code: u8,
-}
-
 /// Everything that one invocation needs.
 struct OneInvocation {
     host: Host,
     how: How,
     bytes: Vec<u8>,
-    /// The message and what fills it, where it is a sample that needs a platform.
-    sample: Option<(Message, crate::cli::FillOptions)>,
+    /// Where the message is a sample that needs a platform.
+    sample: Option<Sample>,
 }
 
 fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusal> {
@@ -104,7 +89,7 @@ fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusa
     };
     let needs_client = invocation.host.needs_client(&message, &invocation.how)?;
     invocation.bytes = message.to_json_with_token().into_bytes();
-    invocation.sample = needs_client.then_some((message, options.fill));
+    invocation.sample = needs_client.then_some(Sample { message, options: options.fill });
     Ok(invocation)
 }
 
@@ -170,115 +155,30 @@ fn unreadable(name: &str, error: std::io::Error) -> Refusal {
     Refusal { error, exit_code: Some(exit::NO_INPUT) }
 }
 
-/// What the main thread waits for.
-enum Event {
-    Answered(Outcome),
-    Stopped(Signal),
-    TooLong,
-}
-
 impl OneInvocation {
-    fn run(self) -> Done {
-        let runtime = match current_thread() {
-            Ok(runtime) => runtime,
-            Err(error) => return failed(String::new(), error, None),
+    fn run(self) -> Result<ExitCode, Refusal> {
+        let Self { host, how, bytes, sample } = self;
+        let mut bytes = Arc::new(bytes);
+        let watch = Watch::start(Arc::clone(&bytes), how.timeout, how.shutdown.clone(), sample)?;
+        if let Some(message) = watch.filled()? {
+            bytes = Arc::new(message.to_json_with_token().into_bytes());
+        }
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::new(Code::Internal, "the async runtime cannot start").with_source(error))?;
+        // A panic of a skill is caught and is an outcome. One that gets here is our own.
+        let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(host.handle(&bytes, &how))));
+        let outcome = outcome.unwrap_or_else(|_| {
+            let error = Error::new(Code::Internal, "the host panicked; its log says where");
+            Outcome::new(String::new(), None, Err(error))
+        });
+        // The process ends now: nothing that the handler left running is waited for, or taken apart.
+        std::mem::forget(runtime);
+        let exit_code = match watch.finish() {
+            Some(signal) if outcome.code() == Some(Code::ShuttingDown) => signal.exit_code(),
+            _ => outcome.exit_code(),
         };
-        let done = runtime.block_on(self.run_watched());
-        // Whatever the handler left running must not keep the process.
-        runtime.shutdown_background();
-        done
+        Ok(report(&outcome, exit_code))
     }
-
-    async fn run_watched(mut self) -> Done {
-        let mut platform = None;
-        if let Some((message, options)) = self.sample.take() {
-            let activation_id = message.activation_id().unwrap_or_default().to_owned();
-            let filled = tokio::select! {
-                filled = sample::fill(message, &options, self.how.timeout) => filled,
-                signal = signal::received() => return stopped(activation_id, signal),
-            };
-            match filled {
-                Ok((message, started)) => {
-                    self.bytes = message.to_json_with_token().into_bytes();
-                    platform = started;
-                }
-                Err(error) => return failed(activation_id, error, None),
-            }
-        }
-        let done = self.run_handler().await;
-        if let Some(platform) = platform {
-            Platform::shutdown(platform).await;
-        }
-        done
-    }
-
-    async fn run_handler(self) -> Done {
-        let Self { host, how, bytes, .. } = self;
-        // The pipeline makes up an id for a message without one, so only then is it unknown to a handler left behind.
-        let activation_id =
-            Message::from_slice(&bytes).ok().and_then(|message| message.activation_id().map(str::to_owned));
-        let activation_id = activation_id.unwrap_or_default();
-        let (timeout, shutdown) = (how.timeout, how.shutdown.clone());
-        let (answer, mut answered) = oneshot::channel();
-        let work = move || {
-            let outcome = match current_thread() {
-                Ok(runtime) => {
-                    let outcome = runtime.block_on(host.handle(&bytes, &how));
-                    runtime.shutdown_background();
-                    outcome
-                }
-                Err(error) => Outcome::new(String::new(), None, Err(error)),
-            };
-            // Nobody waits any more for a handler that was left behind.
-            let _ = answer.send(outcome);
-        };
-        if let Err(error) = std::thread::Builder::new().name("handler".to_owned()).spawn(work) {
-            let error = Error::new(Code::Internal, "the handler's thread cannot start").with_source(error);
-            return failed(activation_id, error, None);
-        }
-        let event = tokio::select! {
-            biased;
-            answer = &mut answered => answer.map_or_else(|_| panicked(&activation_id), Event::Answered),
-            signal = signal::received() => Event::Stopped(signal),
-            () = tokio::time::sleep(timeout.saturating_add(GRACE)) => Event::TooLong,
-        };
-        match event {
-            Event::Answered(outcome) => Done { exit_code: outcome.exit_code(), outcome },
-            Event::TooLong => failed(activation_id, timed_out(timeout), None),
-            Event::Stopped(signal) => {
-                shutdown.cancel();
-                match tokio::time::timeout(GRACE, answered).await {
-                    // It had answered before it could be told to stop.
-                    Ok(Ok(outcome)) if outcome.code() != Some(Code::ShuttingDown) => {
-                        Done { exit_code: outcome.exit_code(), outcome }
-                    }
-                    Ok(Ok(outcome)) => Done { exit_code: signal.exit_code(), outcome },
-                    Ok(Err(_)) | Err(_) => stopped(activation_id, signal),
-                }
-            }
-        }
-    }
-}
-
-/// The handler's thread ended without an outcome: a panic of our own, since those of skills are caught.
-fn panicked(activation_id: &str) -> Event {
-    let error = Error::new(Code::Internal, "the host panicked; its log says where");
-    Event::Answered(Outcome::new(activation_id.to_owned(), None, Err(error)))
-}
-
-fn stopped(activation_id: String, signal: Signal) -> Done {
-    let error = Error::new(Code::ShuttingDown, "the job was told to stop before the skill had answered");
-    failed(activation_id, error, Some(signal.exit_code()))
-}
-
-fn failed(activation_id: String, error: Error, exit_code: Option<u8>) -> Done {
-    let outcome = Outcome::new(activation_id, None, Err(error));
-    Done { exit_code: exit_code.unwrap_or(outcome.exit_code()), outcome }
-}
-
-fn current_thread() -> Result<Runtime, Error> {
-    runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new(Code::Internal, "the async runtime cannot start").with_source(error))
 }

@@ -11,7 +11,6 @@ pub fn skills() -> Vec<Skill> {
 
 skill_sdk::export!(skills);
 
-#[expect(clippy::unused_async, reason = "a handler is async")]
 async fn echo(input: Value, _ctx: Context) -> Result<Value> {
     Ok(input)
 }

@@ -1,7 +1,7 @@
 //! Skills that do everything a host must withstand.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::panic, clippy::unused_async, reason = "that is what these skills are for")]
+#![expect(clippy::panic, reason = "that is what these skills are for")]
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
