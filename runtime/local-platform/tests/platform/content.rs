@@ -107,7 +107,7 @@ async fn lists_are_sorted_filtered_and_paged() {
     assert_eq!(local.keys("?skip=100").await, Vec::<String>::new());
 
     let entry = body(local.get(&content("?filter=b/10")).await).await[0].clone();
-    assert_eq!(entry.as_object().unwrap().keys().collect::<Vec<_>>(), ["ContentType", "Key", "LastModified", "Size"]);
+    assert_eq!(entry.as_object().unwrap().keys().collect::<Vec<_>>(), ["Key", "ContentType", "LastModified", "Size"]);
     assert_eq!((&entry["Size"], &entry["ContentType"]), (&json!(13), &json!("application/octet-stream")));
     let modified: jiff::Timestamp = entry["LastModified"].as_str().unwrap().parse().unwrap();
     assert!(jiff::Timestamp::now().duration_since(modified).as_secs().abs() < 60);
