@@ -183,13 +183,13 @@ mod tests {
                 "inputs": [{
                     "name": "request", "title": "request",
                     "parameters": [
-                        {"name": "kind", "type": "string", "required": true},
-                        {"name": "lines", "type": "array", "required": true},
-                        {"name": "note", "type": "string", "required": false},
                         {
                             "name": "number", "type": "integer", "description": "Order number", "format": "uint32",
                             "required": true
                         },
+                        {"name": "note", "type": "string", "required": false},
+                        {"name": "lines", "type": "array", "required": true},
+                        {"name": "kind", "type": "string", "required": true},
                         {"name": "rest", "type": "object", "required": true},
                     ],
                     "routing": {"all": {"action": "acme/order-check", "runtime": "cortex/jobs", "output": "response"}}
