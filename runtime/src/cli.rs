@@ -145,13 +145,13 @@ pub(crate) struct FillOptions {
     /// File that holds a token.
     #[arg(long, env = "SKILL_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// Personal access config to make a token with.
-    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE", conflicts_with = "token_file")]
+    /// Personal access config to make a token with, unless there is a file that holds one.
+    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE")]
     pub(crate) personal_access_config: Option<PathBuf>,
-    /// Profile of the Cortex command line; the current one if not given.
+    /// Profile of the Cortex command line. One that is named here wins over the environment.
     #[arg(long, env = "SKILL_PROFILE", value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Folder in which the embedded platform keeps its data [default: in the user's state folder].
+    /// Use the embedded platform, with its data in this folder [default: in the user's state folder].
     #[arg(long, env = "SKILL_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 }
@@ -165,14 +165,15 @@ pub(crate) struct DescribeOptions {
     #[arg(long)]
     pub(crate) skill_yaml: bool,
     /// The container image that the definition names [default: the skill's name].
-    #[arg(long, env = "SKILL_IMAGE", value_name = "IMAGE", requires = "skill_yaml")]
+    #[arg(long, env = "SKILL_IMAGE", value_name = "IMAGE")]
     pub(crate) image: Option<String>,
 }
 
 #[derive(Args)]
 pub(crate) struct PlatformOptions {
+    // A cluster sets SKILL_PORT by itself for a service with the name "skill".
     /// Port to listen on, at 127.0.0.1; 0 takes any that is free.
-    #[arg(long, env = "SKILL_PORT", value_name = "PORT", default_value_t = 0)]
+    #[arg(long, env = "SKILL_PLATFORM_PORT", value_name = "PORT", default_value_t = 0)]
     pub(crate) port: u16,
     /// Folder in which the platform keeps its data [default: in the user's state folder].
     #[arg(long, env = "SKILL_DATA", value_name = "DIR")]
@@ -186,7 +187,7 @@ pub(crate) enum Source {
 }
 
 pub(crate) fn run() -> ExitCode {
-    let Cli { log, command } = match Cli::try_parse() {
+    let Cli { log, command } = match parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -199,7 +200,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 pub(crate) fn run_linked(skills: Vec<Skill>) -> ExitCode {
-    let LinkedCli { log, command } = match LinkedCli::try_parse() {
+    let LinkedCli { log, command } = match parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -208,6 +209,23 @@ pub(crate) fn run_linked(skills: Vec<Skill>) -> ExitCode {
         LinkedCommand::Invoke(options) => invoke::run(Source::Linked(skills), options),
         LinkedCommand::Describe(options) => describe::run(Source::Linked(skills), &options),
     }
+}
+
+/// Reads the command line. A variable that is set to nothing counts as not set.
+fn parse<C: Parser>() -> Result<C, clap::Error> {
+    let mut command = C::command();
+    if std::env::vars_os().any(|(name, value)| value.is_empty() && name.as_encoded_bytes().starts_with(b"SKILL_")) {
+        command = without_empty_variables(command);
+    }
+    C::from_arg_matches(&command.try_get_matches()?)
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|argument| {
+        let is_empty = |name| std::env::var_os(name).is_some_and(|value| value.is_empty());
+        if argument.get_env().is_some_and(is_empty) { argument.env(clap::builder::Resettable::Reset) } else { argument }
+    });
+    command.mut_subcommands(without_empty_variables)
 }
 
 /// Shows help on stdout, and what is wrong with a command line on stderr.

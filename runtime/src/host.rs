@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use skill_sdk::{Code, Error, Invocation, Message, Response};
+use skill_sdk::{Code, Error, Invocation, Manifest, Message, Response};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -49,6 +49,13 @@ pub struct How {
     pub shutdown: CancellationToken,
 }
 
+impl How {
+    /// The limit of a skill: its own where that is the shorter one.
+    pub(crate) fn timeout_of(&self, manifest: &Manifest) -> Duration {
+        manifest.timeout().map_or(self.timeout, |own| own.min(self.timeout))
+    }
+}
+
 impl Host {
     /// A host of skills.
     pub fn new(skills: Skills, limits: Limits) -> Self {
@@ -60,7 +67,11 @@ impl Host {
         let began = Instant::now();
         let message = match self.read(bytes) {
             Ok(message) => message,
-            Err(error) => return Outcome::new(String::new(), None, Err(error)),
+            Err(error) => {
+                let outcome = Outcome::new(String::new(), None, Err(error));
+                outcome.log(began.elapsed());
+                return outcome;
+            }
         };
         let activation_id = message.activation_id().unwrap_or_default().to_owned();
         let token = message.token().cloned();
@@ -73,13 +84,13 @@ impl Host {
         outcome
     }
 
-    /// Whether the skill that this message would run makes platform calls.
+    /// The manifest of the skill that this message would run.
     ///
     /// # Errors
     ///
     /// [`Code::SkillNotFound`] when it is not here.
-    pub(crate) fn needs_client(&self, message: &Message, how: &How) -> Result<bool, Error> {
-        Ok(self.skills.find(how.skill.as_deref(), message.skill_name())?.manifest().needs_client)
+    pub(crate) fn manifest(&self, message: &Message, how: &How) -> Result<&Manifest, Error> {
+        Ok(self.skills.find(how.skill.as_deref(), message.skill_name())?.manifest())
     }
 
     async fn run(
@@ -95,7 +106,7 @@ impl Host {
         let client = if needs_client { Some(authenticate(&message)?) } else { None };
         let skill = found?;
 
-        let timeout = skill.manifest().timeout().map_or(how.timeout, |own| own.min(how.timeout));
+        let timeout = how.timeout_of(skill.manifest());
         let deadline = began.checked_add(timeout);
         let mut invocation = Invocation::new(message).with_response_limit(self.limits.response);
         if let Some(client) = client {
@@ -106,7 +117,11 @@ impl Host {
         }
         tokio::select! {
             biased;
-            answer = skill.call(invocation) => answer,
+            answer = skill.call(invocation) => match deadline {
+                // A handler that did not yield has kept the clock from being looked at.
+                Some(deadline) if Instant::now() >= deadline => Err(timed_out(timeout)),
+                _ => answer,
+            },
             () = at(deadline) => Err(timed_out(timeout)),
             () = how.shutdown.cancelled() => {
                 Err(Error::new(Code::ShuttingDown, "the host was told to stop before the skill had answered"))

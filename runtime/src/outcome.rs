@@ -52,15 +52,25 @@ impl Outcome {
     /// everything that has the form of a token.
     pub fn new(activation_id: String, token: Option<&SecretString>, result: Result<Response, Error>) -> Self {
         let result = result.map_err(|error| {
-            let clean = |text: &str| without(skill_sdk::redact(text), token);
+            let clean = |text: &str| cleaned(text, token);
+            let clean_value = |value: &Value| {
+                let text = value.to_string();
+                let clean = clean(&text);
+                if clean == text { value.clone() } else { Value::String(clean) }
+            };
             Failure {
                 code: error.code(),
                 detail: clean(&error.chain()),
-                missing: error.missing().to_vec(),
+                missing: error.missing().iter().map(clean_value).collect(),
                 pointer: error.pointer().map(clean),
             }
         });
         Self { activation_id, result }
+    }
+
+    /// The invocation; empty when its message could not be read.
+    pub fn activation_id(&self) -> &str {
+        &self.activation_id
     }
 
     /// The payload as JSON text; `None` for a failure.
@@ -93,7 +103,7 @@ impl Outcome {
         })
     }
 
-    /// Writes the log line that every invocation has.
+    /// Writes the log line that every invocation has, at debug level: a job says by its exit what came of it.
     pub(crate) fn log(&self, took: Duration) {
         let code = self.code().map_or("ok", Code::as_str);
         let milliseconds = took.as_secs_f64() * 1e3;
@@ -103,6 +113,8 @@ impl Outcome {
 
 /// A command that could not do its work.
 pub(crate) struct Refusal {
+    /// The invocation it was for, where it is known.
+    pub(crate) activation_id: String,
     pub(crate) error: Error,
     /// Where it is not that of the error's code.
     pub(crate) exit_code: Option<u8>,
@@ -110,24 +122,37 @@ pub(crate) struct Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self { error, exit_code: None }
+        Self { activation_id: String::new(), error, exit_code: None }
     }
 }
 
 impl Refusal {
+    /// With another exit code than that of the error's code.
+    pub(crate) fn with_exit_code(error: Error, exit_code: u8) -> Self {
+        Self { exit_code: Some(exit_code), ..error.into() }
+    }
+
+    /// For an invocation.
+    pub(crate) fn of(self, activation_id: &str) -> Self {
+        Self { activation_id: activation_id.to_owned(), ..self }
+    }
+
     /// Writes the problem to stderr and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        let outcome = Outcome::new(String::new(), None, Err(self.error));
+        let outcome = Outcome::new(self.activation_id, None, Err(self.error));
         telemetry::write_problem(&outcome);
         self.exit_code.unwrap_or(outcome.exit_code()).into()
     }
 }
 
-fn without(text: Cow<'_, str>, token: Option<&SecretString>) -> String {
-    match token.map(ExposeSecret::expose_secret) {
-        Some(token) if token.len() >= SHORTEST_TOKEN => text.replace(token, "[token]"),
-        _ => text.into_owned(),
-    }
+/// The text without the token, and without anything else that looks like one. The token itself goes first: what it leaves
+/// behind is no part of another.
+fn cleaned(text: &str, token: Option<&SecretString>) -> String {
+    let text = match token.map(ExposeSecret::expose_secret) {
+        Some(token) if token.len() >= SHORTEST_TOKEN => Cow::Owned(text.replace(token, "[token]")),
+        _ => Cow::Borrowed(text),
+    };
+    skill_sdk::redact(&text).into_owned()
 }
 
 #[cfg(test)]
@@ -165,6 +190,12 @@ mod tests {
         let outcome = Outcome::new(String::new(), Some(&opaque), Err(error));
         let problem = outcome.problem().unwrap();
         assert_eq!((problem.detail, problem.pointer), ("[token] and [token]", Some("/[token]")));
+        let token = SecretString::from("eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1In0.c2ln");
+        let error = Error::new(Code::SkillFailed, format!("eyJh.b.{}", token.expose_secret()))
+            .with_missing([token.expose_secret(), "projectId"]);
+        let outcome = Outcome::new(String::new(), Some(&token), Err(error));
+        let problem = serde_json::to_string(&outcome.problem()).unwrap();
+        assert!(!problem.contains("c2ln") && !problem.contains("zdWIi") && problem.contains("projectId"), "{problem}");
         let short = SecretString::from("a");
         let outcome = Outcome::new(String::new(), Some(&short), Err(Error::new(Code::SkillFailed, "a b")));
         assert_eq!(outcome.problem().unwrap().detail, "a b");

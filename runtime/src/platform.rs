@@ -11,7 +11,7 @@ use tokio::runtime;
 use crate::cli::{PlatformOptions, exit};
 use crate::outcome::Refusal;
 use crate::sample::data_folder;
-use crate::triggers::signal;
+use crate::triggers::signal::Signals;
 
 pub(crate) fn run(options: PlatformOptions) -> ExitCode {
     let result = runtime::Builder::new_multi_thread()
@@ -27,19 +27,26 @@ pub(crate) fn run(options: PlatformOptions) -> ExitCode {
 
 async fn serve(options: PlatformOptions) -> Result<(), Refusal> {
     let data = data_folder(options.data.as_deref())?;
-    let platform = Platform::start(Options { data, port: options.port }).await.map_err(|error| {
-        let exit_code = matches!(error, StartError::Data { .. } | StartError::Access { .. }).then_some(exit::CONFIG);
+    // The path is told in JSON, which cannot say every path.
+    if data.to_str().is_none() {
+        let error = Error::new(Code::PlatformUnavailable, format!("the path {} is not UTF-8", data.display()));
+        return Err(Refusal::with_exit_code(error, exit::CONFIG));
+    }
+    let platform = Platform::start(Options { data, port: options.port, announce: true }).await.map_err(|error| {
+        let misconfigured = matches!(error, StartError::Data { .. } | StartError::Access { .. });
         let error = Error::new(Code::PlatformUnavailable, "cannot start the platform").with_source(error);
-        Refusal { error, exit_code }
+        if misconfigured { Refusal::with_exit_code(error, exit::CONFIG) } else { error.into() }
     })?;
     let ready = json!({"url": platform.url(), "pat": platform.pat_path(), "project": platform.project()});
+    let mut signals =
+        Signals::watch().map_err(|error| Error::new(Code::Internal, "signals cannot be watched").with_source(error))?;
     let mut stdout = std::io::stdout();
     // Whoever waits for this line and is gone needs no platform.
     let told = writeln!(stdout, "{ready}").and_then(|()| stdout.flush());
     if let Err(error) = told {
         return Err(Error::new(Code::Internal, "cannot write to standard output").with_source(error).into());
     }
-    signal::received().await;
+    signals.next().await;
     platform.shutdown().await;
     Ok(())
 }

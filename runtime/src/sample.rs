@@ -12,16 +12,18 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use skill_sdk::auth::{PersonalAccessConfig, profile};
 use skill_sdk::{Code, Error, Message};
-use uuid::Uuid;
 
 use crate::cli::FillOptions;
+use crate::telemetry;
 
 /// How long a token lives that is made for one invocation, beyond the invocation's own limit.
 const TOKEN_MARGIN: Duration = Duration::from_mins(1);
 
-/// How long to wait for another process to leave the data folder before its platform is used instead. Invocations are
-/// mostly short; a platform that runs apart stays.
-const FOLDER_PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for another process to leave the data folder, how often to look, and how often to ask whether it is a
+/// platform that stays and can be used as it is.
+const FOLDER_PATIENCE: Duration = Duration::from_secs(30);
+const FOLDER_GLANCE: Duration = Duration::from_millis(20);
+const FOLDER_QUESTION: u32 = 25;
 
 /// What a sample message is filled with.
 struct Filling {
@@ -57,17 +59,14 @@ pub(crate) async fn fill(
     Ok((message, platform))
 }
 
-/// Fills in what needs no platform: ids, time, name, and the defaults of the properties from the `skill.yaml` beside the
+/// Fills in what needs no platform: time, name, and the defaults of the properties from the `skill.yaml` beside the
 /// skill.
 ///
 /// # Errors
 ///
 /// [`Code::InvalidMessage`] when the `skill.yaml` cannot be read.
 pub(crate) fn fill_envelope(message: Message, folder: Option<&Path>) -> Result<Message, Error> {
-    let mut message = match message.activation_id() {
-        Some(_) => message,
-        None => message.with_activation_id(Uuid::new_v4().to_string()),
-    };
+    let mut message = message;
     if message.timestamp().is_none() {
         message = message.with_timestamp(Timestamp::now());
     }
@@ -116,40 +115,56 @@ impl Definition {
     }
 }
 
-/// What the options, else the environment, else the profile say. `None` when nothing says where a platform is or who
-/// asks.
+/// What the options, else the environment, else the profile say, each value on its own. `None` when nothing says where a
+/// platform is or who asks, or when the data of the embedded platform are asked for.
 async fn configured(options: &FillOptions, lifetime: Duration) -> Result<Option<Filling>, Error> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    // Who names a profile wants that one, and who names data wants the platform that keeps them.
+    let profile_named = options.profile.is_some();
+    let named = profile_named
+        || options.api_endpoint.is_some()
+        || options.token_file.is_some()
+        || options.personal_access_config.is_some();
+    if options.data.is_some() && !named {
+        return Ok(None);
+    }
 
     let token = match &options.token_file {
         Some(path) => Some(read_token(path)?),
-        None if options.personal_access_config.is_some() => None,
+        None if profile_named || options.personal_access_config.is_some() => None,
         None => variable("CORTEX_TOKEN").map(SecretString::from),
     };
-    let config = match &options.personal_access_config {
-        Some(path) => Some(PersonalAccessConfig::from_file(path)?),
-        None if token.is_some() => None,
-        None => match variable("CORTEX_PERSONAL_ACCESS_CONFIG") {
-            Some(value) => Some(config_of(&value)?),
-            None => read_profile(options, variable("CORTEX_CONFIG_DIR"))?,
-        },
+    let url = match &options.api_endpoint {
+        Some(url) => Some(url.clone()),
+        None if profile_named => None,
+        None => environment_url(variable("CORTEX_URI"), variable("CORTEX_URL")),
     };
-    let url = options.api_endpoint.clone().or_else(|| variable("CORTEX_URI")).or_else(|| variable("CORTEX_URL"));
-    if token.is_none() && config.is_none() && url.is_none() {
-        return Ok(None);
+    let project = match &options.project {
+        Some(project) => Some(project.clone()),
+        None if profile_named => None,
+        None => variable("CORTEX_PROJECT"),
+    };
+    // A config takes the place of the profile as a whole, and the profile is read only for what is still unknown.
+    let config = match (&options.personal_access_config, variable("CORTEX_PERSONAL_ACCESS_CONFIG")) {
+        (Some(path), _) => Some(PersonalAccessConfig::from_file(path)?),
+        (None, Some(value)) if !profile_named && token.is_none() => Some(config_of(&value)?),
+        _ if token.is_some() && url.is_some() && project.is_some() => None,
+        _ => read_profile(options, variable("CORTEX_CONFIG_DIR"))?,
+    };
+    if token.is_none() && config.is_none() {
+        return match url {
+            None => Ok(None),
+            Some(_) => Err(unavailable(
+                "there is a URL of a platform, but neither a token nor a personal access config: set CORTEX_TOKEN or \
+                 CORTEX_PERSONAL_ACCESS_CONFIG, or run \"cortex configure\"",
+            )),
+        };
     }
 
     let url = url
         .or_else(|| config.as_ref().map(|config| config.url.clone()))
         .ok_or_else(|| unavailable("there is a token, but no URL of a platform: set --api-endpoint or CORTEX_URI"))?;
-    if token.is_none() && config.is_none() {
-        return Err(unavailable(
-            "there is a URL of a platform, but neither a token nor a personal access config: set CORTEX_TOKEN or \
-             CORTEX_PERSONAL_ACCESS_CONFIG, or run \"cortex configure\"",
-        ));
-    }
-    let own_project = config.as_ref().and_then(|config| config.project.clone());
-    let project = options.project.clone().or_else(|| variable("CORTEX_PROJECT")).or(own_project).ok_or_else(|| {
+    let project = project.or_else(|| config.as_ref().and_then(|config| config.project.clone())).ok_or_else(|| {
         let text = "Please Provide Project Name that you want to access Cortex Assets for";
         Error::new(Code::InvalidMessage, format!("{text}: set --project or CORTEX_PROJECT")).with_missing(["projectId"])
     })?;
@@ -158,7 +173,18 @@ async fn configured(options: &FillOptions, lifetime: Duration) -> Result<Option<
         (None, Some(config)) => config.mint(lifetime).await?,
         (None, None) => return Ok(None),
     };
+    telemetry::notice(&format!("a sample message: acting in project {project} at {url}"));
     Ok(Some(Filling { url, project, token }))
+}
+
+/// Of the two variables the first wins, as in the platform's command line.
+fn environment_url(uri: Option<String>, url: Option<String>) -> Option<String> {
+    if let (Some(uri), Some(url)) = (&uri, &url)
+        && uri != url
+    {
+        tracing::warn!(uri, url, "CORTEX_URI and CORTEX_URL differ; the former is used");
+    }
+    uri.or(url)
 }
 
 fn unavailable(why: &str) -> Error {
@@ -211,29 +237,36 @@ pub(crate) fn data_folder(given: Option<&Path>) -> Result<PathBuf, Error> {
     Ok(folders.state_dir().unwrap_or_else(|| folders.data_dir()).join("platform"))
 }
 
-/// Starts the embedded platform, or uses the one that runs on the same data.
+/// Starts the embedded platform. When another process holds the data, that is either a platform that runs apart, which is
+/// used, or another invocation, which soon ends.
 async fn embedded(options: &FillOptions, lifetime: Duration) -> Result<(Filling, Option<Platform>), Error> {
     let data = data_folder(options.data.as_deref())?;
     let patience = Instant::now() + FOLDER_PATIENCE;
+    let mut glances = 0u32;
     let platform = loop {
-        match Platform::start(Options { data: data.clone(), port: 0 }).await {
+        match Platform::start(Options { data: data.clone(), port: 0, announce: false }).await {
             Ok(platform) => break platform,
             Err(StartError::InUse { .. }) if Instant::now() < patience => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                if glances.is_multiple_of(FOLDER_QUESTION)
+                    && let Ok(filling) = running(&data, options, lifetime).await
+                {
+                    return Ok((filling, None));
+                }
+                glances += 1;
+                tokio::time::sleep(FOLDER_GLANCE).await;
             }
-            Err(StartError::InUse { .. }) => return running(&data, options, lifetime).await,
             Err(error) => {
-                return Err(
-                    Error::new(Code::PlatformUnavailable, "cannot start the embedded platform").with_source(error)
-                );
+                let error =
+                    Error::new(Code::PlatformUnavailable, "cannot start the embedded platform").with_source(error);
+                return Err(error);
             }
         }
     };
-    tracing::info!(
+    telemetry::notice(&format!(
         "no platform is configured: started the embedded one at {}, data in {}",
         platform.url(),
         data.display()
-    );
+    ));
     let token = platform
         .mint_token(lifetime)
         .map_err(|error| Error::new(Code::Internal, "the embedded platform makes no token").with_source(error))?;
@@ -241,10 +274,11 @@ async fn embedded(options: &FillOptions, lifetime: Duration) -> Result<(Filling,
     Ok((Filling { url: platform.url().to_owned(), project, token }, Some(platform)))
 }
 
-async fn running(data: &Path, options: &FillOptions, lifetime: Duration) -> Result<(Filling, Option<Platform>), Error> {
+/// The platform that runs apart on the data.
+async fn running(data: &Path, options: &FillOptions, lifetime: Duration) -> Result<Filling, Error> {
     let config = PersonalAccessConfig::from_file(&data.join("pat.json"))?;
-    tracing::info!("no platform is configured: using the embedded one that runs at {}", config.url);
     let token = config.mint(lifetime).await?;
+    telemetry::notice(&format!("no platform is configured: using the embedded one that runs at {}", config.url));
     let project = options.project.clone().or(config.project).unwrap_or_else(|| "local".to_owned());
-    Ok((Filling { url: config.url, project, token }, None))
+    Ok(Filling { url: config.url, project, token })
 }

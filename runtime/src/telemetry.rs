@@ -76,9 +76,27 @@ pub(crate) fn is_enabled(level: Level, target: &str) -> bool {
     SETTINGS.get().is_some_and(|settings| settings.targets.would_enable(target, &level))
 }
 
+/// The invocation of a process that has only one.
+static INVOCATION_ID: OnceLock<String> = OnceLock::new();
+
+/// Says that this process has one invocation, to which every record belongs: those too that come from tasks and threads
+/// outside its span. Only the first call has an effect.
+pub(crate) fn set_invocation(activation_id: &str) {
+    // It is set once a process.
+    let _ = INVOCATION_ID.set(activation_id.to_owned());
+}
+
+/// Tells the user something whatever is logged.
+pub(crate) fn notice(message: &str) {
+    let fields = Map::new();
+    write(&Record { level: Level::INFO, target: module_path!(), message, fields, activation_id: None });
+}
+
 /// Writes a record, cleaned of tokens.
 pub(crate) fn write(record: &Record<'_>) {
     let json = SETTINGS.get().is_some_and(|settings| settings.json);
+    let activation_id = record.activation_id.or_else(|| INVOCATION_ID.get().map(String::as_str));
+    let record = &Record { activation_id, ..record.clone() };
     let line = if json { json_line(record, Timestamp::now()) } else { human_line(record, Timestamp::now()) };
     write_line(&skill_sdk::redact(&line));
 }

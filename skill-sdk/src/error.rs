@@ -288,6 +288,10 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
 
 fn shorten(mut text: String) -> String {
     if text.len() > DETAIL_LIMIT {
+        // Half a token is not recognised any more.
+        text = crate::redact(&text).into_owned();
+    }
+    if text.len() > DETAIL_LIMIT {
         text.truncate(text.floor_char_boundary(DETAIL_LIMIT));
         text.push('…');
     }

@@ -73,16 +73,28 @@ impl Misfit {
             }
         }
         let text = error.inner().to_string();
-        let reason = match text.rfind(" at line ") {
-            Some(position) => text[..position].to_owned(),
-            None => text,
-        };
+        let reason = text.rfind(" at line ").map_or(text.as_str(), |position| &text[..position]);
+        let reason = without_value(reason);
         // serde reports an absent field at the object that lacks it.
         if let Some(field) = reason.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
             push_key(&mut pointer, field);
         }
         Self { pointer, reason }
     }
+}
+
+/// serde's words without the value that it quotes: among properties there are secrets that the platform has filled in.
+fn without_value(reason: &str) -> String {
+    let Some((quoting, expected)) = reason.rsplit_once(", expected ") else { return reason.to_owned() };
+    for beginning in ["invalid type: ", "invalid value: ", "unknown variant ", "unknown field "] {
+        if let Some(quoted) = quoting.strip_prefix(beginning) {
+            // A kind, such as `string`, and then the value; or the value alone.
+            let kind = quoted.split(['"', '`']).next().unwrap_or_default();
+            let beginning = format!("{beginning}{kind}");
+            return format!("{}, expected {expected}", beginning.trim_end_matches([' ', ':']));
+        }
+    }
+    reason.to_owned()
 }
 
 impl fmt::Display for Misfit {
@@ -133,11 +145,11 @@ mod tests {
     #[test]
     fn a_misfit_says_where() {
         for (text, pointer, reason) in [
-            (r#"{"number": "x", "lines": []}"#, "/number", "invalid type: string \"x\", expected u32"),
+            (r#"{"number": "x", "lines": []}"#, "/number", "invalid type: string, expected u32"),
             (
                 r#"{"number": 1, "lines": [{"a/b~c": "n"}, {"a/b~c": 5}]}"#,
                 "/lines/1/a~1b~0c",
-                "invalid type: integer `5`, expected a string",
+                "invalid type: integer, expected a string",
             ),
             (r#"{"number": 1, "lines": [{}]}"#, "/lines/0/a~1b~0c", "missing field `a/b~c`"),
             (r#"{"lines": []}"#, "/number", "missing field `number`"),
@@ -146,6 +158,21 @@ mod tests {
             let misfit = parse::<Order>(text).unwrap_err();
             assert_eq!((misfit.pointer.as_str(), misfit.reason.as_str()), (pointer, reason), "{text}");
         }
+    }
+
+    #[test]
+    fn a_misfit_quotes_no_value() {
+        #[derive(Debug, Deserialize)]
+        enum Kind {
+            A,
+        }
+        for text in [r#""hunter2, expected hunter2""#, r#"{"hunter2": 1}"#] {
+            let misfit = parse::<Kind>(text).unwrap_err();
+            assert!(!misfit.reason.contains("hunter2"), "{misfit}");
+        }
+        assert_eq!(parse::<Kind>("\"B\"").unwrap_err().reason, "unknown variant, expected `A`");
+        assert_eq!(parse::<u8>("300").unwrap_err().reason, "invalid value: integer, expected u8");
+        assert!(matches!(parse::<Kind>("\"A\""), Ok(Kind::A)));
     }
 
     #[test]

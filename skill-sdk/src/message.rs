@@ -337,6 +337,22 @@ impl<'de> Deserialize<'de> for Message {
 
 struct Envelope;
 
+/// The fields that have an accessor.
+const KNOWN: [&str; 12] = [
+    "payload",
+    "apiEndpoint",
+    "token",
+    "projectId",
+    "activationId",
+    "sessionId",
+    "properties",
+    "skillName",
+    "outputName",
+    "channelId",
+    "agentName",
+    "timestamp",
+];
+
 impl<'de> Visitor<'de> for Envelope {
     type Value = Message;
 
@@ -349,8 +365,15 @@ impl<'de> Visitor<'de> for Envelope {
         let mut payload = None;
         let mut token = None;
         let mut other: BTreeMap<String, JsonText> = BTreeMap::new();
+        let mut seen = 0u32;
         while let Some(key) = map.next_key::<String>()? {
             let key = key.as_str();
+            if let Some(place) = KNOWN.iter().position(|known| *known == key) {
+                if seen & (1 << place) != 0 {
+                    return Err(A::Error::custom(format_args!("the field `{key}` stands twice")));
+                }
+                seen |= 1 << place;
+            }
             match key {
                 "payload" => json_field(&mut map, key, &mut payload, |_| true)?,
                 "properties" => json_field(&mut map, key, &mut message.properties, is_object)?,
@@ -391,15 +414,11 @@ fn text_field<'de, A: MapAccess<'de>>(
 ) -> Result<(), A::Error> {
     // The value itself stays out of the error: it may be a token in the wrong place.
     let value: Value = map.next_value()?;
-    let text = match value {
+    *field = match value {
         Value::String(text) => Some(text),
         Value::Null => null.map(str::to_owned),
         _ => return Err(A::Error::custom(format_args!("`{key}` must be text"))),
     };
-    if field.is_some() {
-        return Err(A::Error::custom(format_args!("the field `{key}` stands twice")));
-    }
-    *field = text;
     Ok(())
 }
 
@@ -410,9 +429,6 @@ fn json_field<'de, A: MapAccess<'de>>(
     fits: fn(&str) -> bool,
 ) -> Result<(), A::Error> {
     let text: JsonText = map.next_value()?;
-    if field.is_some() {
-        return Err(A::Error::custom(format_args!("the field `{key}` stands twice")));
-    }
     if text.as_str() == "null" && key != "payload" {
         return Ok(());
     }

@@ -86,9 +86,10 @@ impl Skill {
     /// A skill that runs a handler: any `async fn(I, Context) -> Result<O, E>` where `I` can be deserialized and `O`
     /// serialized, both have a JSON Schema, and `E` is [`SkillError`] or converts into it.
     /// [`Value`](serde_json::Value) works as `I` and as `O`.
-    pub fn new<I, O, E, H>(name: impl Into<String>, handler: H) -> Self
+    pub fn new<H, I, O, E, How>(name: impl Into<String>, handler: H) -> Self
     where
-        H: Handler<I, O, E>,
+        H: Handler<I, O, E, How>,
+        How: 'static,
         I: DeserializeOwned + JsonSchema + 'static,
         O: Serialize + JsonSchema + 'static,
         E: Into<SkillError> + 'static,
@@ -147,7 +148,7 @@ impl fmt::Debug for Skill {
     note = "its future must be `Send`: hold no `Rc`, `RefCell` borrow or `MutexGuard` across an `.await`",
     note = "example: `async fn word_count(input: Text, ctx: Context) -> Result<Count>`"
 )]
-pub trait Handler<I, O, E>: Send + Sync + 'static {
+pub trait Handler<I, O, E, How>: Send + Sync + 'static {
     /// The future of one invocation.
     type Future: Future<Output = Result<O, E>> + Send + 'static;
 
@@ -155,7 +156,11 @@ pub trait Handler<I, O, E>: Send + Sync + 'static {
     fn handle(&self, input: I, context: Context) -> Self::Future;
 }
 
-impl<F, Fut, I, O, E> Handler<I, O, E> for F
+/// How functions are handlers.
+#[doc(hidden)]
+pub enum Called {}
+
+impl<F, Fut, I, O, E> Handler<I, O, E, Called> for F
 where
     F: Fn(I, Context) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O, E>> + Send + 'static,
@@ -167,6 +172,26 @@ where
     }
 }
 
+/// A second way to be a handler, which nothing takes. With one implementation only, the compiler would explain what that one
+/// lacks, in terms of closures and futures; with two, it shows the note of the trait.
+mod never {
+    pub trait Never {}
+    pub enum Way {}
+}
+
+impl<F, I, O, E> Handler<I, O, E, never::Way> for F
+where
+    F: never::Never + Send + Sync + 'static,
+    O: Send + 'static,
+    E: Send + 'static,
+{
+    type Future = std::future::Pending<Result<O, E>>;
+
+    fn handle(&self, _: I, _: Context) -> Self::Future {
+        std::future::pending()
+    }
+}
+
 /// A future that is boxed.
 pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -175,14 +200,18 @@ trait Run: Send + Sync {
     fn run(&self, context: Context, response_limit: usize) -> Boxed<Result<Response, Error>>;
 }
 
-struct Typed<I, O, E, H> {
+/// The types of a handler, as a function has them: owning none of their values.
+type Types<I, O, E, How> = fn(I, How) -> Result<O, E>;
+
+struct Typed<H, I, O, E, How> {
     handler: H,
-    types: PhantomData<fn(I) -> Result<O, E>>,
+    types: PhantomData<Types<I, O, E, How>>,
 }
 
-impl<I, O, E, H> Run for Typed<I, O, E, H>
+impl<H, I, O, E, How> Run for Typed<H, I, O, E, How>
 where
-    H: Handler<I, O, E>,
+    H: Handler<I, O, E, How>,
+    How: 'static,
     I: DeserializeOwned + 'static,
     O: Serialize + 'static,
     E: Into<SkillError> + 'static,

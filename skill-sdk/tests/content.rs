@@ -1,5 +1,6 @@
 //! Managed content: what is sent, and how answers are read, against a server that notes every request.
 
+#![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test is told by a panic")]
 
 use std::sync::{Arc, Mutex};

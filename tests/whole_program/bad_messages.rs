@@ -202,6 +202,22 @@ fn limits_are_flags_and_variables() {
 }
 
 #[test]
+fn variables_that_are_empty_are_not_set() {
+    let names =
+        ["SKILL_TIMEOUT", "SKILL_NAME", "SKILL_MAX_PAYLOAD", "SKILL_DEPLOYED", "SKILL_LOG_FORMAT", "SKILL_DATA"];
+    let run = names.iter().fold(invoke_with("echo", &json!(1)), |run, name| run.env(name, ""));
+    assert_eq!({ run }.end().answer(), 1);
+}
+
+#[test]
+fn values_stay_out_of_refusals() {
+    let text = json!({"payload": {"text": "a"}, "properties": {"top": "s3cret"}}).to_string();
+    let ended = skill_runtime().arg("invoke").arg(&built().word_count).arg(text).end();
+    assert_eq!(ended.problem("invalid_message")["pointer"], "/properties/top");
+    assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_file_that_cannot_be_read() {
     for path in ["no-such-file.json", "/no/such/file", "./no-such-file"] {
         let problem = invoke("echo").arg(path).end().problem_with_exit("invalid_message", 66);

@@ -153,6 +153,19 @@ fn a_skill_that_never_yields() {
 }
 
 #[test]
+fn a_skill_that_never_yields_has_its_own_limit() {
+    let problem = invoke_with("spins-in-a-hurry", &json!(1)).end().problem("timeout");
+    assert_eq!(problem["detail"], "the skill did not answer within 50ms");
+}
+
+#[test]
+fn an_answer_after_the_deadline_is_none() {
+    let problem = invoke_with("dawdles", &json!(200)).args(["--timeout", "50ms"]).end().problem("timeout");
+    assert_eq!(problem["detail"], "the skill did not answer within 50ms");
+    assert_eq!(invoke_with("dawdles", &json!(1)).end().answer(), 1);
+}
+
+#[test]
 fn a_timeout_drops_the_handler() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("mark");
@@ -171,12 +184,22 @@ fn a_skill_that_answers_fifty_megabytes() {
 
 #[test]
 fn a_skill_that_gives_its_token_away() {
-    let message = message(&json!(1));
+    let compact = message(&json!(1));
+    // JSON with white space is as good a header as any.
+    let (_, rest) = token(&compact).split_once('.').unwrap();
+    let mut spaced = compact.clone();
+    spaced["token"] = format!("ewogICJhbGciOiAiRWREU0EiCn0.{rest}").into();
+    for message in [compact, spaced] {
+        gives_its_token_away(&message);
+    }
+}
+
+fn gives_its_token_away(message: &Value) {
     for (skill, code) in [("leaks", "skill_failed"), ("panics-with-token", "skill_panicked")] {
         let ended = invoke(skill).arg(message.to_string()).env("RUST_LOG", "trace").end();
         let problem = ended.problem(code);
         assert!(problem["detail"].as_str().unwrap().ends_with("the token is [token]"), "{problem}");
-        assert!(!ended.stderr.contains(token(&message)), "{}", ended.stderr);
+        assert!(!ended.stderr.contains(token(message)), "{}", ended.stderr);
     }
 }
 

@@ -46,5 +46,4 @@ fn a_definition_can_be_written() {
     assert_eq!(definition.code, Some(0), "{}", definition.stderr);
     assert!(definition.stdout.starts_with("camel: 1.0.0\nname: word-count\n"), "{}", definition.stdout);
     assert!(definition.stdout.contains("image: registry/word-count:1"), "{}", definition.stdout);
-    assert_eq!(describe(&["--image", "x"]).code, Some(64));
 }

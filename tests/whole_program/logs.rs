@@ -38,6 +38,15 @@ fn every_line_of_a_library_carries_the_activation_id() {
 }
 
 #[test]
+fn tasks_and_threads_outside_the_span_carry_the_activation_id() {
+    let ended = invoke("logs-apart").arg(r#"{"payload": 1, "activationId": "a-1"}"#).end();
+    assert_eq!(ended.answer(), true);
+    let said = |line: &Value| (line["message"].as_str().unwrap().to_owned(), line["activationId"] == "a-1");
+    let expected = ["from a task apart", "from a thread", "panicked: in a task"].map(|text| (text.to_owned(), true));
+    assert_eq!(ended.logs().iter().map(said).collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn levels_are_set_by_target() {
     let messages = |filter| -> Vec<String> {
         let logs = logs_of("json", Some(filter)).logs();

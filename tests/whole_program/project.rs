@@ -3,7 +3,7 @@
 use skill_sdk::Code;
 use std::fs;
 use std::path::{Path, PathBuf};
-use whole_program_tests::root;
+use whole_program_tests::{built, root, skill_runtime};
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -48,4 +48,32 @@ fn the_readme_has_the_error_table() {
         let row = format!("| `{code}` | {} | {} | {retry} | ", code.http_status(), code.exit_code());
         assert!(line.starts_with(&row), "{line} is not {row}");
     }
+}
+
+/// The first code block of a language in a text.
+fn block<'a>(text: &'a str, language: &str) -> &'a str {
+    let (_, from) = text.split_once(&format!("```{language}\n")).unwrap();
+    from.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_skill_of_the_readme_runs() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let sdk = format!("{:?}", root().join("skill-sdk"));
+    let manifest = block(&readme, "toml").replace("\"../../skill-sdk\"", &sdk) + "\n[workspace]\n";
+    fs::create_dir(folder.path().join("src")).unwrap();
+    fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+    fs::write(folder.path().join("src/lib.rs"), block(&readme, "rust")).unwrap();
+    // The versions and the builds of the workspace will do.
+    fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    let target = built().runtime.parent().and_then(Path::parent).unwrap();
+    let invoke = |payload: &str| {
+        let run = skill_runtime().arg("invoke").arg(folder.path()).arg(payload);
+        { run }.env("CARGO_TARGET_DIR", target).end()
+    };
+    let ended = invoke(r#"{"payload": {"lines": ["a", "b"]}}"#);
+    assert_eq!(ended.answer(), serde_json::json!({"lines": 2, "rules": false}));
+    let problem = invoke(r#"{"payload": {"lines": []}}"#).problem("skill_failed");
+    assert_eq!(problem["detail"], "an order needs lines");
 }

@@ -28,6 +28,16 @@ fn with_nothing_configured_the_embedded_platform_is_started() {
 }
 
 #[test]
+fn data_that_are_named_mean_the_embedded_platform() {
+    let data = tempfile::tempdir().unwrap();
+    let elsewhere = || count(SAMPLE).env("CORTEX_PERSONAL_ACCESS_CONFIG", "{").arg("--data").arg(data.path());
+    assert_eq!(value(&elsewhere().end()), 2);
+    assert_eq!(value(&elsewhere().env("RUST_LOG", "off").end()), 4);
+    let quiet = elsewhere().env("RUST_LOG", "off").end();
+    assert!(quiet.stderr.contains("started the embedded one"), "it is said whatever is logged: {}", quiet.stderr);
+}
+
+#[test]
 fn the_readme_command_works() {
     let ended = skill_runtime().args(["invoke", "examples/word-count"]).current_dir(root()).end();
     assert_eq!(ended.answer()["words"], 278);
@@ -77,7 +87,7 @@ fn a_platform_is_configured_by_flags_variables_or_a_profile() {
     for (turn, mut run) in runs.into_iter().enumerate() {
         let ended = run.end();
         assert_eq!(value(&ended), json!(2 * (turn + 1)), "{turn}");
-        assert!(ended.logs().iter().all(|line| line["target"] == "content_counter"), "{}", ended.stderr);
+        assert_eq!(ended.logs()[0]["message"], format!("a sample message: acting in project local at {url}"));
     }
 
     // The default place of the profiles.
@@ -101,6 +111,14 @@ fn a_platform_is_configured_by_flags_variables_or_a_profile() {
     assert_eq!(value(&count(SAMPLE).args(flags).end()), 18);
     // Another project has another counter.
     assert_eq!(value(&count(SAMPLE).env("CORTEX_PERSONAL_ACCESS_CONFIG", pat).args(["--project", "other"]).end()), 2);
+
+    // Each value has a source of its own: here only the token is in the environment.
+    let mixed = count(SAMPLE).env("CORTEX_TOKEN", &token).env("CORTEX_CONFIG_DIR", profiles.path()).end();
+    assert_eq!(value(&mixed), 20);
+    // A profile that is named wins over the environment.
+    let named = count(SAMPLE).env("CORTEX_TOKEN", "asda").env("CORTEX_URI", "http://127.0.0.1:9");
+    let named = named.env("CORTEX_CONFIG_DIR", profiles.path()).args(["--profile", "here"]);
+    assert_eq!(value(&{ named }.end()), 22);
 
     let problem = count(SAMPLE).env("CORTEX_TOKEN", &token).end().problem("token_missing");
     assert!(problem["detail"].as_str().unwrap().starts_with("Your Cortex credentials could not be retrieved."));

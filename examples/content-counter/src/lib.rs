@@ -121,7 +121,8 @@ mod tests {
     impl Stage {
         async fn set() -> Self {
             let data = tempfile::tempdir().unwrap();
-            let platform = Platform::start(Options { data: data.path().to_owned(), port: 0 }).await.unwrap();
+            let platform =
+                Platform::start(Options { data: data.path().to_owned(), port: 0, announce: true }).await.unwrap();
             Self { platform, _data: data }
         }
 

@@ -1,6 +1,8 @@
 //! Skills of this program: their futures run in the host.
 
-use skill_sdk::{Error, Invocation, Manifest, Schemas, Skill};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use skill_sdk::{Code, Error, Invocation, Manifest, Schemas, Skill};
 
 use super::{Answer, HostedSkill};
 
@@ -16,7 +18,8 @@ impl HostedSkill for Linked {
     }
 
     fn schemas(&self) -> Result<Schemas, Error> {
-        Ok(self.0.schemas())
+        catch_unwind(AssertUnwindSafe(|| self.0.schemas()))
+            .map_err(|_| Error::new(Code::SkillPanicked, "the skill's types panicked; the log says where"))
     }
 
     fn call(&self, invocation: Invocation) -> Answer {

@@ -7,12 +7,14 @@ use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::time::Duration;
 
 use skill_sdk::{Code, Error, Message};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
+use super::signal::Signals;
 use super::watch::{Sample, Watch};
 use crate::cli::{InvokeOptions, Source, exit};
 use crate::host::{Host, How, Limits, message_too_large};
@@ -43,7 +45,7 @@ fn report(outcome: &Outcome, exit_code: u8) -> ExitCode {
         Err(error) => {
             // The skill has answered, but nobody got the answer.
             let error = Error::new(Code::Internal, "cannot write the answer to standard output").with_source(error);
-            Refusal::from(error).report()
+            Refusal::from(error).of(outcome.activation_id()).report()
         }
     }
 }
@@ -53,6 +55,10 @@ struct OneInvocation {
     host: Host,
     how: How,
     bytes: Vec<u8>,
+    /// Empty when the message cannot be read.
+    activation_id: String,
+    /// Longest time that the skill may take.
+    limit: Duration,
     /// Where the message is a sample that needs a platform.
     sample: Option<Sample>,
 }
@@ -61,7 +67,7 @@ fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusa
     let deployed = options.deployed || std::env::var_os(CLUSTER).is_some_and(|value| !value.is_empty());
     let limits = options.limits.limits();
     let (skills, folder) = load(source)?;
-    let bytes = match options.message.as_deref() {
+    let mut bytes = match options.message.as_deref() {
         Some(given) => read_message(given, limits)?,
         // Of a deployed skill the platform is the only caller: what lies beside it is no message.
         None if deployed => return Err(no_message(None)),
@@ -73,24 +79,35 @@ fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusa
             }
         }
     };
-    let mut invocation = OneInvocation {
-        how: How { skill: options.skill, timeout: options.timeout, shutdown: CancellationToken::new() },
-        host: Host::new(skills, limits),
-        bytes,
-        sample: None,
+    let how = How { skill: options.skill, timeout: options.timeout, shutdown: CancellationToken::new() };
+    let host = Host::new(skills, limits);
+    let Ok(mut message) = Message::from_slice(&bytes) else {
+        // The pipeline refuses it.
+        return Ok(OneInvocation { limit: how.timeout, host, how, bytes, activation_id: String::new(), sample: None });
     };
-    // A message that cannot be read is left to the pipeline, which refuses it.
-    let message = match Message::from_slice(&invocation.bytes) {
-        Ok(message) if !deployed && sample::is_sample(&message) => {
-            let bad_definition = |error| Refusal { error, exit_code: Some(exit::CONFIG) };
-            sample::fill_envelope(message, folder.as_deref()).map_err(bad_definition)?
+    let activation_id = match message.activation_id().filter(|id| !id.is_empty()) {
+        Some(id) => id.to_owned(),
+        None => Uuid::new_v4().to_string(),
+    };
+    telemetry::set_invocation(&activation_id);
+    let is_sample = !deployed && sample::is_sample(&message);
+    if is_sample || message.activation_id() != Some(&activation_id) {
+        message = message.with_activation_id(&activation_id);
+        if is_sample {
+            message = sample::fill_envelope(message, folder.as_deref())
+                .map_err(|error| Refusal::with_exit_code(error, exit::CONFIG).of(&activation_id))?;
         }
-        _ => return Ok(invocation),
+        bytes = message.to_json_with_token().into_bytes();
+    }
+    let manifest = host.manifest(&message, &how);
+    let limit = manifest.as_ref().map_or(how.timeout, |manifest| how.timeout_of(manifest));
+    let sample = match manifest {
+        _ if !is_sample => None,
+        Ok(manifest) => manifest.needs_client.then_some(Sample { message, options: options.fill }),
+        // For a skill that is not here no platform is started.
+        Err(error) => return Err(Refusal::from(error).of(&activation_id)),
     };
-    let needs_client = invocation.host.needs_client(&message, &invocation.how)?;
-    invocation.bytes = message.to_json_with_token().into_bytes();
-    invocation.sample = needs_client.then_some(Sample { message, options: options.fill });
-    Ok(invocation)
+    Ok(OneInvocation { host, how, bytes, activation_id, limit, sample })
 }
 
 /// The skills, and the folder they lie in.
@@ -152,26 +169,31 @@ fn read_all(input: impl Read, name: &str, limits: Limits) -> Result<Vec<u8>, Ref
 
 fn unreadable(name: &str, error: std::io::Error) -> Refusal {
     let error = Error::new(Code::InvalidMessage, format!("cannot read the message from {name}")).with_source(error);
-    Refusal { error, exit_code: Some(exit::NO_INPUT) }
+    Refusal::with_exit_code(error, exit::NO_INPUT)
 }
 
 impl OneInvocation {
     fn run(self) -> Result<ExitCode, Refusal> {
-        let Self { host, how, bytes, sample } = self;
-        let mut bytes = Arc::new(bytes);
-        let watch = Watch::start(Arc::clone(&bytes), how.timeout, how.shutdown.clone(), sample)?;
-        if let Some(message) = watch.filled()? {
-            bytes = Arc::new(message.to_json_with_token().into_bytes());
-        }
+        let Self { host, how, mut bytes, activation_id, limit, sample } = self;
+        let internal = |what: &str, error| Refusal::from(Error::new(Code::Internal, what).with_source(error));
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| Error::new(Code::Internal, "the async runtime cannot start").with_source(error))?;
+            .map_err(|error| internal("the async runtime cannot start", error).of(&activation_id))?;
+        let signals = {
+            let _inside = runtime.enter();
+            Signals::watch().map_err(|error| internal("signals cannot be watched", error).of(&activation_id))?
+        };
+        let watch = Watch::start(&activation_id, limit, how.shutdown.clone(), signals, sample)
+            .map_err(|refusal| refusal.of(&activation_id))?;
+        if let Some(message) = watch.filled().map_err(|refusal| refusal.of(&activation_id))? {
+            bytes = message.to_json_with_token().into_bytes();
+        }
         // A panic of a skill is caught and is an outcome. One that gets here is our own.
         let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(host.handle(&bytes, &how))));
         let outcome = outcome.unwrap_or_else(|_| {
             let error = Error::new(Code::Internal, "the host panicked; its log says where");
-            Outcome::new(String::new(), None, Err(error))
+            Outcome::new(activation_id.clone(), None, Err(error))
         });
         // The process ends now: nothing that the handler left running is waited for, or taken apart.
         std::mem::forget(runtime);

@@ -1,6 +1,6 @@
 //! Signals that ask a process to stop.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind, signal};
 
 use crate::cli::exit;
 
@@ -21,16 +21,23 @@ impl Signal {
     }
 }
 
-/// Waits for SIGINT or SIGTERM. From the first poll on, neither ends the process by itself.
-pub(crate) async fn received() -> Signal {
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
-            _ = interrupt.recv() => Signal::Interrupt,
-            _ = terminate.recv() => Signal::Terminate,
-        },
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::warn!(%error, "signals cannot be watched and keep their usual effect");
-            std::future::pending().await
+/// SIGINT and SIGTERM, which from now on do not end the process by themselves.
+pub(crate) struct Signals {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+}
+
+impl Signals {
+    /// Begins to watch, within a runtime. Whatever runtime of the process gets round to it delivers the signals.
+    pub(crate) fn watch() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// The next signal, or one that came since the last call.
+    pub(crate) async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
         }
     }
 }

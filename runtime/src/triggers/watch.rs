@@ -9,13 +9,12 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use local_platform::Platform;
 use skill_sdk::{Code, Error, Message};
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::signal::{self, Signal};
+use super::signal::{Signal, Signals};
 use crate::cli::FillOptions;
 use crate::host::timed_out;
 use crate::outcome::{Outcome, Refusal};
@@ -51,10 +50,10 @@ struct Shared {
 
 /// The thread's own side.
 struct Thread {
-    /// The message as it came, for its activation id.
-    bytes: Arc<Vec<u8>>,
-    timeout: Duration,
+    activation_id: String,
+    limit: Duration,
     shutdown: CancellationToken,
+    signals: Signals,
     shared: Arc<Shared>,
     sample: Option<(Sample, SyncSender<Result<Message, Error>>)>,
     finished: oneshot::Receiver<()>,
@@ -64,9 +63,10 @@ struct Thread {
 
 impl Watch {
     pub(super) fn start(
-        bytes: Arc<Vec<u8>>,
-        timeout: Duration,
+        activation_id: &str,
+        limit: Duration,
         shutdown: CancellationToken,
+        signals: Signals,
         sample: Option<Sample>,
     ) -> Result<Self, Refusal> {
         let shared = Arc::new(Shared { over: AtomicBool::new(false), signal: OnceLock::new() });
@@ -79,8 +79,16 @@ impl Watch {
         };
         let (finished, heard) = oneshot::channel();
         let (ending, ended) = mpsc::sync_channel(1);
-        let thread =
-            Thread { bytes, timeout, shutdown, shared: Arc::clone(&shared), sample, finished: heard, _ended: ending };
+        let thread = Thread {
+            activation_id: activation_id.to_owned(),
+            limit,
+            shutdown,
+            signals,
+            shared: Arc::clone(&shared),
+            sample,
+            finished: heard,
+            _ended: ending,
+        };
         std::thread::Builder::new()
             .name("watch".to_owned())
             .spawn(move || thread.run())
@@ -135,9 +143,12 @@ impl Thread {
     async fn watch(mut self) {
         let mut platform = None;
         if let Some((Sample { message, options }, filled)) = self.sample.take() {
+            let filling = tokio::time::timeout(self.limit, sample::fill(message, &options, self.limit));
             let answer = tokio::select! {
-                answer = sample::fill(message, &options, self.timeout) => answer,
-                signal = signal::received() => return self.end_process(stopped(), signal.exit_code()),
+                answer = filling => answer.unwrap_or_else(|_| {
+                    Err(Error::new(Code::Timeout, "what fills the sample message could not be had in time"))
+                }),
+                signal = self.signals.next() => return self.end_process(stopped(), signal.exit_code()),
             };
             let answer = answer.map(|(message, started)| {
                 platform = started;
@@ -149,7 +160,7 @@ impl Thread {
         tokio::select! {
             biased;
             _ = &mut self.finished => {}
-            signal = signal::received() => {
+            signal = self.signals.next() => {
                 // It is only set here.
                 let _ = self.shared.signal.set(signal);
                 self.shutdown.cancel();
@@ -157,15 +168,14 @@ impl Thread {
                     self.end_process(stopped(), signal.exit_code());
                 }
             }
-            () = tokio::time::sleep(self.timeout.saturating_add(GRACE)) => {
-                let error = timed_out(self.timeout);
+            () = tokio::time::sleep(self.limit.saturating_add(GRACE)) => {
+                let error = timed_out(self.limit);
                 let exit_code = error.code().exit_code();
                 self.end_process(error, exit_code);
             }
         }
-        if let Some(platform) = platform {
-            Platform::shutdown(platform).await;
-        }
+        // There is an outcome, so whatever request is still on its way is one that nobody waits for.
+        drop(platform);
     }
 
     /// Ends the process without its main thread, unless that is ending it already.
@@ -173,9 +183,7 @@ impl Thread {
         if self.shared.over.swap(true, Ordering::AcqRel) {
             return;
         }
-        let message = Message::from_slice(&self.bytes).ok();
-        let activation_id = message.as_ref().and_then(Message::activation_id).unwrap_or_default();
-        let outcome = Outcome::new(activation_id.to_owned(), None, Err(error));
+        let outcome = Outcome::new(self.activation_id.clone(), None, Err(error));
         telemetry::write_problem(&outcome);
         std::process::exit(exit_code.into());
     }

@@ -93,6 +93,8 @@ fn what_is_no_message_is_refused() {
         (r#"{"timestamp": {}}"#, "`timestamp` has the wrong type"),
         (r#"{"token": "a", "token": "b"}"#, "the field `token` stands twice"),
         (r#"{"payload": 1, "payload": 2}"#, "the field `payload` stands twice"),
+        (r#"{"skillName": null, "skillName": "n"}"#, "the field `skillName` stands twice"),
+        (r#"{"properties": null, "properties": {}}"#, "the field `properties` stands twice"),
         (r#"{"x": 1, "x": 2}"#, "the field `x` stands twice"),
         (r#"{"payload": 1} x"#, "trailing characters"),
         (r#"{"payload": 1"#, "EOF while parsing an object"),

@@ -25,8 +25,11 @@ pub fn skills() -> Vec<Skill> {
         Skill::new("hangs", hangs).without_client(),
         Skill::new("spins", spins).without_client(),
         Skill::new("hurries", hangs).without_client().timeout(Duration::from_millis(50)),
+        Skill::new("spins-in-a-hurry", spins).without_client().timeout(Duration::from_millis(50)),
+        Skill::new("dawdles", dawdles).without_client(),
         Skill::new("floods", floods).without_client(),
         Skill::new("logs", logs).without_client(),
+        Skill::new("logs-apart", logs_apart).without_client(),
         Skill::new("uses-tokio", uses_tokio).without_client(),
         Skill::new("leaves-a-mark", leaves_a_mark).without_client(),
         Skill::new("leaks", leaks),
@@ -117,6 +120,12 @@ async fn spins(_: Value, _ctx: Context) -> Result<Value> {
     }
 }
 
+/// Blocks its thread for the milliseconds it is given, and answers.
+async fn dawdles(milliseconds: u64, _ctx: Context) -> Result<u64> {
+    std::thread::sleep(Duration::from_millis(milliseconds));
+    Ok(milliseconds)
+}
+
 async fn floods(size: usize, _ctx: Context) -> Result<String> {
     Ok("x".repeat(size))
 }
@@ -127,6 +136,14 @@ async fn logs(_: Value, _ctx: Context) -> Result<Value> {
     tokio::spawn(task.instrument(tracing::info_span!("step", number = 2))).await?;
     tracing::debug!("a detail");
     Ok(Value::Null)
+}
+
+/// Logs from outside the span of the invocation.
+async fn logs_apart(_: Value, _ctx: Context) -> Result<Value> {
+    tokio::spawn(async { tracing::info!("from a task apart") }).await?;
+    tokio::task::spawn_blocking(|| tracing::info!("from a thread")).await?;
+    let panicked = tokio::spawn(async { panic!("in a task") }).await;
+    Ok(json!(panicked.is_err()))
 }
 
 /// Everything of tokio that a handler may want: tasks, timers, sockets, blocking threads.
