@@ -37,22 +37,24 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// Reads `pat.json` and updates its `url`, or creates it. Blocking.
+    /// Reads `pat.json` and, to `announce` it, updates its `url`; or creates it. Blocking.
     ///
     /// A config that cannot be ours is an error and stays untouched: it may be somebody's only copy of a key.
-    pub(crate) fn open(path: &Path, url: &str) -> Result<Self, StartError> {
-        let mut config = match fs::symlink_metadata(path) {
-            Ok(found) if found.is_file() => read(path)?,
+    pub(crate) fn open(path: &Path, url: &str, announce: bool) -> Result<Self, StartError> {
+        let (mut config, written) = match fs::symlink_metadata(path) {
+            Ok(found) if found.is_file() => (read(path)?, announce),
             Ok(_) => return Err(not_ours(path)("it is not a regular file".to_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                generate().ok_or_else(|| StartError::Key { path: path.to_owned() })?
+                (generate().ok_or_else(|| StartError::Key { path: path.to_owned() })?, true)
             }
             Err(source) => return Err(StartError::data(path, source)),
         };
         let access = Self::from_config(&config).map_err(not_ours(path))?;
-        config.insert("url".to_owned(), url.into());
-        let text = format!("{:#}\n", Value::Object(config));
-        folder::replace(path, text.as_bytes()).map_err(|source| StartError::data(path, source))?;
+        if written {
+            config.insert("url".to_owned(), url.into());
+            let text = format!("{:#}\n", Value::Object(config));
+            folder::replace(path, text.as_bytes()).map_err(|source| StartError::data(path, source))?;
+        }
         Ok(access)
     }
 
@@ -176,11 +178,11 @@ mod tests {
     fn unknown_fields_and_the_key_survive_a_new_url() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pat.json");
-        Access::open(&path, "http://127.0.0.1:1").unwrap();
+        Access::open(&path, "http://127.0.0.1:1", true).unwrap();
         let mut first: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         first["note"] = "mine".into();
         fs::write(&path, first.to_string()).unwrap();
-        Access::open(&path, "http://127.0.0.1:2").unwrap();
+        Access::open(&path, "http://127.0.0.1:2", true).unwrap();
         let second: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         first["url"] = "http://127.0.0.1:2".into();
         assert_eq!(first, second);

@@ -1,8 +1,8 @@
 //! Request bodies: read with a limit on silence, or thrown away.
 
 use std::error::Error;
-use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use futures_core::Stream;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::timeout;
+use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use crate::answer::Refusal;
 
@@ -19,10 +20,12 @@ use crate::answer::Refusal;
 const IDLE: Duration = Duration::from_secs(30);
 /// How long a refused body is read; the platform answers within a second (fabric-api section 13).
 const DRAIN: Duration = Duration::from_secs(1);
+/// Bytes of a form between two fields, with the heads of those: when more are gathered, no more are read.
+const GATHERED: usize = 64 * 1024;
 
 /// Makes the body of a request fail once its client was silent for 30 s.
 pub(crate) async fn limit_silence(request: Request) -> Request {
-    request.map(|body| Body::from_stream(Impatient::new(body, IDLE)))
+    request.map(|body| Body::new(TimeoutBody::new(IDLE, body)))
 }
 
 /// The next piece of a body; `None` at its proper end.
@@ -42,49 +45,94 @@ pub(crate) async fn drain(request: Request) {
     if request.headers().contains_key(header::EXPECT) {
         return;
     }
-    let mut body = request.into_body().into_data_stream();
-    let _ = timeout(DRAIN, async { while let Ok(Some(_)) = next(&mut body).await {} }).await;
+    drain_rest(&mut request.into_body().into_data_stream()).await;
 }
 
-/// The refusal for a body that fell silent, if that is what the error comes from.
+/// As [`drain`], for a body that was begun.
+pub(crate) async fn drain_rest(body: &mut BodyDataStream) {
+    let _ = timeout(DRAIN, async { while let Ok(Some(_)) = next(body).await {} }).await;
+}
+
+/// The body of a form: fed to a parser piece by piece, with a limit on what the parser may gather.
+///
+/// The parser itself reads all there is before it looks at any of it, and gathers a body in which it finds no
+/// boundary as a whole.
+#[derive(Clone)]
+pub(crate) struct FormBody(Arc<Mutex<Form>>);
+
+struct Form {
+    body: BodyDataStream,
+    /// Bytes the parser took since it last yielded something.
+    gathered: usize,
+    /// How often the parser was sent back to look at what it has.
+    looks: u8,
+}
+
+/// The parser found neither a field nor bytes of one in what it gathered.
+#[derive(Debug, thiserror::Error)]
+#[error("the form has more than {GATHERED} bytes outside its fields")]
+struct Shapeless;
+
+impl FormBody {
+    /// The body, and the request that a parser reads it from.
+    pub(crate) fn split(request: Request) -> (Self, Request) {
+        let (head, body) = request.into_parts();
+        let form = Form { body: body.into_data_stream(), gathered: 0, looks: 0 };
+        let form = Self(Arc::new(Mutex::new(form)));
+        let request = Request::from_parts(head, Body::from_stream(form.clone()));
+        (form, request)
+    }
+
+    /// Is called for all that the parser yields: a field, or a chunk of one.
+    pub(crate) fn yielded(&self) {
+        let mut form = self.lock();
+        (form.gathered, form.looks) = (0, 0);
+    }
+
+    /// As [`drain`], once the parser is gone.
+    pub(crate) async fn drain(self) {
+        if let Some(form) = Arc::into_inner(self.0) {
+            drain_rest(&mut form.into_inner().unwrap_or_else(PoisonError::into_inner).body).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Form> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stream for FormBody {
+    type Item = Result<Bytes, axum::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut form = self.lock();
+        // Twice, because the first time it may have looked already, in the same call.
+        if form.looks < 2 {
+            form.looks += 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if form.gathered > GATHERED {
+            return Poll::Ready(Some(Err(axum::Error::new(Shapeless))));
+        }
+        let piece = ready!(Pin::new(&mut form.body).poll_next(cx));
+        if let Some(Ok(bytes)) = &piece {
+            form.gathered += bytes.len();
+            form.looks = 0;
+        }
+        Poll::Ready(piece)
+    }
+}
+
+/// The refusal for a body that fell silent or is no form, if that is what the error comes from.
 pub(crate) fn broken(error: &(dyn Error + 'static)) -> Option<Refusal> {
     let mut chain = std::iter::successors(Some(error), |&error| error.source());
-    let silent = chain
-        .any(|error| error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut));
-    silent.then(|| Refusal::new(StatusCode::REQUEST_TIMEOUT, "nothing more of the body arrived"))
-}
-
-/// A body that fails when nothing arrives for `idle` while somebody waits for it.
-struct Impatient {
-    body: BodyDataStream,
-    idle: Duration,
-    timer: Pin<Box<Sleep>>,
-    waiting: bool,
-}
-
-impl Impatient {
-    fn new(body: Body, idle: Duration) -> Self {
-        Self { body: body.into_data_stream(), idle, timer: Box::pin(sleep(idle)), waiting: false }
-    }
-}
-
-impl Stream for Impatient {
-    type Item = Result<Bytes, axum::BoxError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        if let Poll::Ready(item) = Pin::new(&mut this.body).poll_next(cx) {
-            this.waiting = false;
-            return Poll::Ready(item.map(|item| item.map_err(Into::into)));
+    chain.find_map(|error| {
+        if error.is::<TimeoutError>() {
+            return Some(Refusal::new(StatusCode::REQUEST_TIMEOUT, "nothing more of the body arrived"));
         }
-        // The time a slow disk takes between two polls is not the client's.
-        if !this.waiting {
-            this.waiting = true;
-            this.timer.as_mut().reset(Instant::now() + this.idle);
-        }
-        ready!(this.timer.as_mut().poll(cx));
-        Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())))
-    }
+        error.downcast_ref::<Shapeless>().map(|error| Refusal::bad_request(error.to_string()))
+    })
 }
 
 #[cfg(test)]
@@ -95,7 +143,7 @@ mod tests {
     struct Silent(Option<Bytes>);
 
     impl Stream for Silent {
-        type Item = Result<Bytes, io::Error>;
+        type Item = Result<Bytes, axum::Error>;
 
         fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
             self.0.take().map_or(Poll::Pending, |bytes| Poll::Ready(Some(Ok(bytes))))
@@ -105,8 +153,7 @@ mod tests {
     #[tokio::test]
     async fn a_silent_client_times_out() {
         let body = Body::from_stream(Silent(Some(Bytes::from_static(b"first"))));
-        let impatient = Impatient::new(body, Duration::from_millis(5));
-        let mut body = Body::from_stream(impatient).into_data_stream();
+        let mut body = Body::new(TimeoutBody::new(Duration::from_millis(5), body)).into_data_stream();
         assert_eq!(next(&mut body).await.unwrap().as_deref(), Some(&b"first"[..]));
         let refusal = next(&mut body).await.unwrap_err();
         assert_eq!(refusal.into_response().status(), StatusCode::REQUEST_TIMEOUT);

@@ -1,6 +1,7 @@
 //! The data folder: created private, locked while a platform runs on it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, FileType, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -81,11 +82,22 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// Removes what a crash during [`replace`] left in a folder. Blocking.
 pub(crate) fn remove_leftovers(path: &Path) -> io::Result<()> {
+    remove_files(path, |name| name.to_str().is_some_and(|name| name.starts_with(NEW)))
+}
+
+/// Removes the unwanted ones of a folder's files, but no folders in it. Blocking.
+///
+/// A file may vanish meanwhile: removals that an earlier platform queued can outlive its lock.
+pub(crate) fn remove_files(path: &Path, unwanted: impl Fn(&OsStr) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        let leftover = entry.file_name().to_str().is_some_and(|name| name.starts_with(NEW));
-        if leftover && entry.file_type()?.is_file() {
-            fs::remove_file(entry.path())?;
+        if !unwanted(&entry.file_name()) {
+            continue;
+        }
+        let remove = |kind: FileType| if kind.is_dir() { Ok(()) } else { fs::remove_file(entry.path()) };
+        match entry.file_type().and_then(remove) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
     }
     Ok(())

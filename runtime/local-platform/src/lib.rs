@@ -10,7 +10,7 @@
 //!
 //! # let folder = tempfile::tempdir()?;
 //! let data = folder.path().join("platform");
-//! let platform = Platform::start(Options { data, port: 0 }).await?;
+//! let platform = Platform::start(Options { data, port: 0, announce: true }).await?;
 //! let token = platform.mint_token(Duration::from_mins(2))?;
 //! // GET {url}/fabric/v4/projects/{project}/content with `Authorization: Bearer {token}`
 //! let (url, project) = (platform.url(), platform.project());
@@ -33,15 +33,18 @@
 //! | `DELETE P/content/{key}` | removes them |
 //! | `GET P/content?filter=&limit=&skip=` | the stored keys that begin with `filter`, sorted |
 //!
+//! A list opens every file of the project, so it is meant for local sizes.
+//!
 //! A token that is missing, malformed, expired or not ours is answered with 302 and `X-Auth-Error`, as the real
-//! platform does. Every other refusal is `{"success": false, "message": "..."}` with its status.
+//! platform does. The other refusals are `{"success": false, "message": "..."}` with their status; without a body are
+//! answers to `HEAD`, and those to what is no usable HTTP request (400, 414, 431).
 //!
 //! # What it keeps
 //!
 //! | below the data folder | what |
 //! |---|---|
 //! | `pat.json` | the personal access config clients authenticate with; readable by its owner only |
-//! | `content/{project}/` | one file per stored key |
+//! | `content/{folder}/` | one file per stored key; the folder is called like the project, with characters escaped |
 //! | `content/.incoming/` | uploads that are not complete; emptied at start |
 //! | `lock` | held while a platform runs on the folder |
 //!

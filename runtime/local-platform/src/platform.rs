@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::{self, JoinHandle};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::access::{Access, PROJECT};
 use crate::content::Store;
@@ -25,9 +26,16 @@ pub struct Options {
     pub data: PathBuf,
     /// The port on 127.0.0.1; 0 takes any free one.
     pub port: u16,
+    /// Whether an existing `pat.json` is rewritten with this run's URL; a missing one is created with it either way.
+    ///
+    /// An in-process platform of one invocation does not announce itself, so that other processes never take its
+    /// short-lived address for that of a platform that stays.
+    pub announce: bool,
 }
 
-/// A running platform. Dropping it ends it at once; [`shutdown`](Self::shutdown) lets requests finish.
+/// A running platform. [`shutdown`](Self::shutdown) lets requests finish; dropping it ends them.
+///
+/// Work on the disk that is under way at a drop runs on, and keeps the data folder locked until it is done.
 #[derive(Debug)]
 pub struct Platform {
     url: String,
@@ -35,6 +43,8 @@ pub struct Platform {
     tokens: Arc<Tokens>,
     stop: CancellationToken,
     server: JoinHandle<()>,
+    /// Blocking work on the content folder.
+    work: TaskTracker,
 }
 
 impl Platform {
@@ -56,13 +66,14 @@ impl Platform {
         let url = format!("http://{}", listener.local_addr().map_err(bound)?);
 
         let pat_path = options.data.join("pat.json");
+        let work = TaskTracker::new();
         let (tokens, store) = blocking(&options.data, {
-            let (url, pat_path) = (url.clone(), pat_path.clone());
+            let (url, pat_path, work) = (url.clone(), pat_path.clone(), work.clone());
             move |data| {
                 folder::remove_leftovers(&data).map_err(|source| StartError::data(&data, source))?;
-                let access = Access::open(&pat_path, &url)?;
+                let access = Access::open(&pat_path, &url, options.announce)?;
                 let tokens = Tokens::new(&access).map_err(|_| StartError::Key { path: pat_path })?;
-                let store = Store::open(Arc::new(folder));
+                let store = Store::open(folder, work);
                 let store = store.map_err(|source| StartError::data(data.join("content"), source))?;
                 Ok((Arc::new(tokens), store))
             }
@@ -74,7 +85,7 @@ impl Platform {
         let router = server::router(store, Door { tokens: Arc::clone(&tokens), login });
         let stop = CancellationToken::new();
         let server = tokio::spawn(server::serve(listener, router, stop.clone()));
-        Ok(Self { url, pat_path, tokens, stop, server })
+        Ok(Self { url, pat_path, tokens, stop, server, work })
     }
 
     /// Where it listens: `http://127.0.0.1:PORT`, without a trailing slash.
@@ -102,12 +113,15 @@ impl Platform {
         self.tokens.mint(ttl)
     }
 
-    /// Stops accepting, lets requests in flight finish for at most 3 s, and ends all tasks. The data folder is free
-    /// for another platform when this returns.
+    /// Stops accepting, lets requests in flight finish for at most 3 s, and ends all tasks. Work on the disk that is
+    /// under way then is waited for, however long it takes. The data folder is free for another platform when this
+    /// returns.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
         // The server task bounds its own end, and fails only by a panic that was already reported.
         let _ = (&mut self.server).await;
+        self.work.close();
+        self.work.wait().await;
     }
 }
 

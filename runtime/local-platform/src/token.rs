@@ -95,15 +95,17 @@ impl Tokens {
     /// Checks the value of an `Authorization` header; the error is the reason for `X-Auth-Error`.
     pub(crate) fn check(&self, authorization: Option<&[u8]>) -> Result<(), &'static str> {
         let authorization = authorization.ok_or("missing token")?;
-        let (scheme, token) = authorization.split_at_checked(7).ok_or("malformed token")?;
+        let (scheme, token) = authorization.split_at_checked(6).ok_or("malformed token")?;
         // The scheme is case-insensitive (RFC 9110 section 11.1).
-        if !scheme.eq_ignore_ascii_case(b"Bearer ") {
+        if !scheme.eq_ignore_ascii_case(b"Bearer") {
             return Err("malformed token");
         }
-        let token = token.trim_ascii();
-        if token.is_empty() {
-            return Err("missing token");
-        }
+        let token = match token {
+            // HTTP drops white space at the end of a header.
+            [] => return Err("missing token"),
+            [b' ', token @ ..] => token.trim_ascii(),
+            _ => return Err("malformed token"),
+        };
         let header = jsonwebtoken::decode_header(token).map_err(|_| "malformed token")?;
         if header.alg != Algorithm::EdDSA {
             return Err("algorithm not allowed");

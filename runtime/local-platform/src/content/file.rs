@@ -41,7 +41,7 @@ pub(crate) struct Object {
     pub(crate) description: Description,
     /// Bytes, without the description.
     pub(crate) size: u64,
-    /// When its upload was complete.
+    /// When the file was last written to.
     pub(crate) modified: Timestamp,
     pub(crate) file: File,
 }

@@ -1,14 +1,15 @@
 //! The HTTP side of managed content.
 
-use axum::body::Body;
-use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
+use axum::body::{Body, BodyDataStream};
+use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::map_request;
 use axum::routing::get;
 use axum::{Json, Router};
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::fs::File;
@@ -18,7 +19,7 @@ use super::file::Object;
 use super::key::{Key, Project};
 use super::store::{Entry, Store, Upload};
 use crate::answer::Refusal;
-use crate::body;
+use crate::body::{self, FormBody};
 
 /// What an upload that names no type is stored with.
 const DEFAULT_TYPE: &str = "application/octet-stream";
@@ -104,48 +105,78 @@ async fn upload(
             return Err(refusal);
         }
     };
-    let mut upload = begin(&store, &target.project, &target.key, &content_type).await?;
     let mut body = request.into_body().into_data_stream();
-    while let Some(bytes) = body::next(&mut body).await? {
-        upload.write(&bytes).await.map_err(not_stored)?;
+    let done = store_body(&store, &target, &content_type, &mut body).await;
+    if done.is_err() {
+        body::drain_rest(&mut body).await;
     }
-    upload.commit().await.map_err(not_stored)?;
-    Ok(stored(&target.key))
+    done.map(|()| stored(&target.key))
+}
+
+async fn store_body(
+    store: &Store,
+    target: &Target,
+    content_type: &str,
+    body: &mut BodyDataStream,
+) -> Result<(), Refusal> {
+    let mut upload = begin(store, &target.project, &target.key, content_type).await?;
+    while let Some(bytes) = body::next(body).await? {
+        upload.write(bytes).await.map_err(not_stored)?;
+    }
+    upload.commit().await.map_err(not_stored)
 }
 
 /// `key` first, then `content` (fabric-api section 3, "multipart order"); other fields are skipped.
 async fn upload_form(
     State(store): State<Store>,
     project: Result<Path<String>, PathRejection>,
-    form: Result<Multipart, MultipartRejection>,
+    request: Request,
 ) -> Result<Json<Value>, Refusal> {
+    let (body, request) = FormBody::split(request);
+    let done = store_form(&store, project, request, &body).await;
+    if done.is_err() {
+        body.drain().await;
+    }
+    done.map(|key| stored(&key))
+}
+
+async fn store_form(
+    store: &Store,
+    project: Result<Path<String>, PathRejection>,
+    request: Request,
+    body: &FormBody,
+) -> Result<Key, Refusal> {
     let Path(project) = project?;
     let project = Project::new(&project)?;
+    let form = Multipart::from_request(request, &()).await;
     let mut form = form.map_err(|rejection| Refusal::bad_request(rejection.body_text()))?;
     let mut key = None;
     let mut upload = None;
-    while let Some(field) = form.next_field().await.map_err(malformed)? {
+    while let Some(mut field) = form.next_field().await.map_err(malformed)? {
+        body.yielded();
         match field.name() {
-            Some("key") if key.is_none() => key = Some(Key::new(&key_text(field).await?)?),
+            Some("key") if key.is_none() => key = Some(Key::new(&key_text(field, body).await?)?),
             Some("content") if upload.is_none() => {
                 let key = key.as_ref().ok_or_else(|| Refusal::bad_request("field key must come before content"))?;
                 let content_type = checked_type(field.content_type())?;
-                let upload = upload.insert(begin(&store, &project, key, &content_type).await?);
-                receive(field, upload).await?;
+                let upload = upload.insert(begin(store, &project, key, &content_type).await?);
+                while let Some(bytes) = chunk(&mut field, body).await? {
+                    upload.write(bytes).await.map_err(not_stored)?;
+                }
             }
             Some("key" | "content") => return Err(Refusal::bad_request("a field is given twice")),
-            _ => {}
+            _ => while chunk(&mut field, body).await?.is_some() {},
         }
     }
     let key = key.ok_or_else(|| Refusal::bad_request("field key is missing"))?;
     let upload = upload.ok_or_else(|| Refusal::bad_request("field content is missing"))?;
     upload.commit().await.map_err(not_stored)?;
-    Ok(stored(&key))
+    Ok(key)
 }
 
-async fn key_text(mut field: Field<'_>) -> Result<String, Refusal> {
+async fn key_text(mut field: Field<'_>, body: &FormBody) -> Result<String, Refusal> {
     let mut text = Vec::new();
-    while let Some(bytes) = field.chunk().await.map_err(malformed)? {
+    while let Some(bytes) = chunk(&mut field, body).await? {
         text.extend_from_slice(&bytes);
         // Twice what a key may have leaves room for leading slashes.
         if text.len() > 2048 {
@@ -155,11 +186,10 @@ async fn key_text(mut field: Field<'_>) -> Result<String, Refusal> {
     String::from_utf8(text).map_err(|_| Refusal::bad_request("field key is not UTF-8"))
 }
 
-async fn receive(mut field: Field<'_>, upload: &mut Upload) -> Result<(), Refusal> {
-    while let Some(bytes) = field.chunk().await.map_err(malformed)? {
-        upload.write(&bytes).await.map_err(not_stored)?;
-    }
-    Ok(())
+async fn chunk(field: &mut Field<'_>, body: &FormBody) -> Result<Option<Bytes>, Refusal> {
+    let chunk = field.chunk().await.map_err(malformed);
+    body.yielded();
+    chunk
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "`map_err` hands it over by value")]

@@ -1,20 +1,23 @@
 //! Objects on disk: `content/{project}/{hash of the key}`, and `content/.incoming/` for uploads under way.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::Serialize;
-use tokio::fs::File as AsyncFile;
-use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
-use tokio::task;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::file::{Description, Object};
 use super::key::{Key, Project};
 use crate::folder::{self, Folder};
+
+/// Bytes of an upload that may wait to reach the disk. Its client waits as they do, instead of for all of them after
+/// its last byte.
+const SYNC_STEP: usize = 16 << 20;
 
 /// The objects of all projects. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +25,8 @@ pub(crate) struct Store {
     root: PathBuf,
     /// The data folder stays locked for as long as anything can still write to it.
     folder: Arc<Folder>,
+    /// All blocking work, which outlives the request it is for.
+    work: TaskTracker,
 }
 
 /// One entry of a list; the field names are the platform's (fabric-api section 3, "list field names").
@@ -38,8 +43,8 @@ pub(crate) struct Entry {
 
 impl Store {
     /// Opens the store below the data folder and removes what uploads of a crashed run left. Blocking.
-    pub(crate) fn open(folder: Arc<Folder>) -> io::Result<Self> {
-        let store = Self { root: folder.path().join("content"), folder };
+    pub(crate) fn open(folder: Folder, work: TaskTracker) -> io::Result<Self> {
+        let store = Self { root: folder.path().join("content"), folder: Arc::new(folder), work };
         let incoming = store.incoming();
         folder::create_private(&incoming)?;
         for folder in [&store.root, &incoming] {
@@ -47,19 +52,14 @@ impl Store {
                 return Err(io::Error::new(io::ErrorKind::NotADirectory, "a link in place of a folder"));
             }
         }
-        for entry in fs::read_dir(incoming)? {
-            let entry = entry?;
-            if !entry.file_type()?.is_dir() {
-                fs::remove_file(entry.path())?;
-            }
-        }
+        folder::remove_files(&incoming, |_| true)?;
         Ok(store)
     }
 
     /// The object of a key, if there is one.
     pub(crate) async fn get(&self, project: &Project, key: &Key) -> io::Result<Option<Object>> {
         let (store, project, key) = (self.clone(), project.clone(), key.clone());
-        blocking(move || {
+        self.blocking(move || {
             let Some(folder) = store.project(&project)? else {
                 return Ok(None);
             };
@@ -76,7 +76,7 @@ impl Store {
     /// Removes a key; `false` when there was none.
     pub(crate) async fn delete(&self, project: &Project, key: &Key) -> io::Result<bool> {
         let (store, project, key) = (self.clone(), project.clone(), key.clone());
-        blocking(move || {
+        self.blocking(move || {
             let Some(folder) = store.project(&project)? else {
                 return Ok(false);
             };
@@ -91,10 +91,11 @@ impl Store {
 
     /// The keys that begin with `prefix`, sorted by their bytes.
     ///
-    /// Files that cannot be read as objects are skipped with a warning: one of them must not hide all others.
+    /// Opens every file of the project, so it is meant for local sizes. Files that cannot be read as objects are
+    /// skipped with a warning: one of them must not hide all others.
     pub(crate) async fn list(&self, project: &Project, prefix: String) -> io::Result<Vec<Entry>> {
         let (store, project) = (self.clone(), project.clone());
-        blocking(move || {
+        self.blocking(move || {
             let Some(folder) = store.project(&project)? else {
                 return Ok(Vec::new());
             };
@@ -125,18 +126,31 @@ impl Store {
         let description = Description { key: key.as_str().to_owned(), content_type: content_type.to_owned() };
         let header = description.header()?;
         let folder = self.root.join(project.folder_name());
-        let temporary = Temporary(self.incoming().join(Uuid::new_v4().simple().to_string()));
+        let path = self.incoming().join(Uuid::new_v4().simple().to_string());
+        let temporary = Temporary { path, work: self.work.clone() };
         let target = folder.join(key.file_name());
-        let lock = Arc::clone(&self.folder);
         // The guard is made before the file and travels with it, so a request dropped at any point leaves none.
-        let (temporary, file) = blocking(move || {
-            let file = folder::private_file().write(true).create_new(true).open(&temporary.0)?;
+        let opening = self.blocking(move || {
+            let mut file = folder::private_file().write(true).create_new(true).open(&temporary.path)?;
+            file.write_all(&header)?;
             Ok((temporary, file))
-        })
-        .await?;
-        let mut upload = Upload { file: AsyncFile::from_std(file), temporary, target, lock };
-        upload.write(&header).await?;
-        Ok(upload)
+        });
+        let (temporary, file) = opening.await?;
+        Ok(Upload { store: self.clone(), file: Arc::new(file), unsynced: 0, temporary, target })
+    }
+
+    /// Runs blocking work off the async workers. The folder stays locked until it is done.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let lock = Arc::clone(&self.folder);
+        let done = self.work.spawn_blocking(move || {
+            let done = work();
+            drop(lock);
+            done
+        });
+        done.await.map_err(io::Error::other)?
     }
 
     fn incoming(&self) -> PathBuf {
@@ -157,29 +171,34 @@ impl Store {
 
 /// An object that is being received. Dropped without [`commit`](Self::commit), it never was.
 pub(crate) struct Upload {
-    file: AsyncFile,
+    store: Store,
+    file: Arc<File>,
+    /// Bytes written since the last sync.
+    unsynced: usize,
     temporary: Temporary,
     target: PathBuf,
-    lock: Arc<Folder>,
 }
 
 impl Upload {
-    pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes).await
+    /// Appends bytes. When this is dropped before it is done, the upload cannot go on.
+    pub(crate) async fn write(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.unsynced += bytes.len();
+        let sync = self.unsynced >= SYNC_STEP;
+        if sync {
+            self.unsynced = 0;
+        }
+        let file = Arc::clone(&self.file);
+        let written = self.store.blocking(move || {
+            (&*file).write_all(&bytes)?;
+            if sync { file.sync_data() } else { Ok(()) }
+        });
+        written.await
     }
 
     /// Puts the object in its key's place, safe from a power cut. Of several at once, the last one stays whole.
-    pub(crate) async fn commit(mut self) -> io::Result<()> {
-        // `sync_all` alone does not report an error of the writes before it.
-        self.file.flush().await?;
-        let file = self.file.into_std().await;
-        let (mut temporary, target, lock) = (self.temporary, self.target, self.lock);
-        blocking(move || {
-            let done = place(&file, &mut temporary, &target);
-            drop((temporary, lock));
-            done
-        })
-        .await
+    pub(crate) async fn commit(self) -> io::Result<()> {
+        let Self { store, file, mut temporary, target, .. } = self;
+        store.blocking(move || place(&file, &mut temporary, &target)).await
     }
 }
 
@@ -193,17 +212,20 @@ fn place(file: &File, temporary: &mut Temporary, target: &Path) -> io::Result<()
     if !fs::symlink_metadata(folder)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    fs::rename(&temporary.0, target)?;
-    temporary.0 = PathBuf::new();
+    fs::rename(&temporary.path, target)?;
+    temporary.path = PathBuf::new();
     folder::sync_folder(folder)
 }
 
 /// Removes a file when dropped; an empty path means it was renamed away.
-struct Temporary(PathBuf);
+struct Temporary {
+    path: PathBuf,
+    work: TaskTracker,
+}
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let path = std::mem::take(&mut self.0);
+        let path = std::mem::take(&mut self.path);
         if path.as_os_str().is_empty() {
             return;
         }
@@ -215,12 +237,8 @@ impl Drop for Temporary {
         };
         // Removing a large file takes long enough to keep it off the async workers.
         match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Ok(runtime) => drop(self.work.spawn_blocking_on(remove, &runtime)),
             Err(_) => remove(),
         }
     }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

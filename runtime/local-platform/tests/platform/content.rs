@@ -236,6 +236,80 @@ async fn unusable_forms_store_nothing() {
 }
 
 #[tokio::test]
+async fn a_refused_form_still_reads_the_reason() {
+    let local = Local::start().await;
+    let field = |name: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+    let refused_key = field("key") + "../k\r\n" + &field("content");
+    for begin in [refused_key, field("content")] {
+        let end = "\r\n--b--\r\n";
+        let bytes = [begin.as_bytes(), &vec![7; 8 << 20], end.as_bytes()].concat();
+        let head = local.head("POST", &content("")) + "Connection: close\r\n";
+        let framing =
+            format!("Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n", bytes.len());
+        let mut stream = local.connect().await;
+        stream.write_all((head + &framing).as_bytes()).await.unwrap();
+        // By hand, because this client does not look for an answer before it has sent everything.
+        stream.write_all(&bytes).await.expect("all of the body is taken");
+        let answer = answer(stream).await;
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(r#""success":false"#), "{answer}");
+    }
+    assert!(local.keys("").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_form_without_its_boundary_is_refused() {
+    let local = Local::start().await;
+    let head = "--b\r\nContent-Disposition: form-data; name=\"key\"\r\n";
+    let endless_head = head.to_owned() + "X-Filler: ";
+    for begin in ["--other\r\n", "", &endless_head] {
+        let mut bytes = begin.as_bytes().to_vec();
+        bytes.resize(8 << 20, b'x');
+        let request =
+            local.request(Method::POST, &content("")).header("content-type", "multipart/form-data; boundary=b");
+        let response = request.body(bytes).send().await.unwrap();
+        assert_eq!(response.status(), 400);
+        let message = body(response).await["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("65536 bytes outside its fields"), "{message}");
+    }
+    assert!(local.keys("").await.is_empty());
+}
+
+#[tokio::test]
+async fn forms_may_arrive_in_pieces_of_any_size() {
+    let local = Local::start().await;
+    for (size, length) in [(1, 300), (7, 5_000), (100_000, 3_000_000), (1 << 20, 20 << 20)] {
+        // Looks like the beginning of a boundary now and then.
+        let bytes: Vec<u8> = b"\r\n--\r\n--bb\n--b\r".iter().copied().cycle().take(length).collect();
+        let head = "--b0\r\nContent-Disposition: form-data; name=";
+        let file = [&bytes[..], b"\r\n"].concat();
+        let text = [
+            format!("{head}\"skipped\"\r\n\r\n").as_bytes(),
+            &file,
+            format!("{head}\"key\"\r\n\r\nk{size}\r\n").as_bytes(),
+            format!("{head}\"content\"\r\n\r\n").as_bytes(),
+            &file,
+            b"--b0--\r\n",
+        ]
+        .concat();
+        let stream = Body::wrap_stream(ReaderStream::with_capacity(std::io::Cursor::new(text), size));
+        let request =
+            local.request(Method::POST, &content("")).header("content-type", "multipart/form-data; boundary=b0");
+        let response = request.body(stream).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
+        let found = local.get(&content(&format!("/k{size}"))).await.bytes().await.unwrap();
+        assert!(found == bytes, "pieces of {size}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_of_several_sync_steps_is_stored() {
+    let local = Local::start().await;
+    let bytes: Vec<u8> = (0..=255).cycle().take(40 << 20).collect();
+    local.put(&content("/big"), bytes.clone()).await;
+    assert!(local.get(&content("/big")).await.bytes().await.unwrap() == bytes);
+}
+
+#[tokio::test]
 async fn an_upload_that_broke_off_never_was() {
     let local = Local::start().await;
     local.put(&content("/k"), "old").await;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use local_platform::{Platform, StartError};
+use local_platform::{Options, Platform, StartError};
 use reqwest::Method;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::support::{Local, PATIENCE, answer, begin_upload, content, options, start_in};
+use crate::support::{Local, PATIENCE, answer, begin_upload, content, http, options, start_in, token};
 
 fn pat(local: &Local) -> Value {
     serde_json::from_slice(&std::fs::read(local.platform.pat_path()).unwrap()).unwrap()
@@ -64,6 +64,27 @@ async fn a_restart_keeps_content_and_key() {
     assert_eq!(local.keys("").await, ["a/ü"]);
     assert!(local.incoming().is_empty());
     assert!(!local.folder.path().join("data/.new-left").exists());
+}
+
+#[tokio::test]
+async fn a_platform_that_is_not_announced_leaves_the_config_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let quiet = Options { announce: false, ..options(folder.path()) };
+    let first = Platform::start(quiet.clone()).await.unwrap();
+    let path = first.pat_path().to_owned();
+    let created: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(created["url"], first.url());
+    first.shutdown().await;
+
+    // Not the text the platform itself would write.
+    let text = created.to_string();
+    std::fs::write(&path, &text).unwrap();
+    let second = Platform::start(quiet).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    let token = token(&second);
+    let request = http().get(format!("{}{}", second.url(), content(""))).bearer_auth(token);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    second.shutdown().await;
 }
 
 #[tokio::test]
