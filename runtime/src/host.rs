@@ -64,15 +64,34 @@ impl Host {
 
     /// Runs one invocation. Every failure is part of the outcome.
     pub async fn handle(&self, bytes: &[u8], how: &How) -> Outcome {
-        let began = Instant::now();
-        let message = match self.read(bytes) {
-            Ok(message) => message,
+        match self.read(bytes) {
+            Ok(message) => self.answer(message, how).await,
             Err(error) => {
                 let outcome = Outcome::new(String::new(), None, Err(error));
-                outcome.log(began.elapsed());
-                return outcome;
+                outcome.log(Duration::ZERO);
+                outcome
             }
-        };
+        }
+    }
+
+    /// The first step of [`handle`](Self::handle): reads a message and gives it an activation id if it has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::MessageTooLarge`] over a limit, otherwise as for [`Message::from_slice`].
+    pub fn read(&self, bytes: &[u8]) -> Result<Message, Error> {
+        check_size("message", bytes.len(), self.limits.message)?;
+        let message = Message::from_slice(bytes)?;
+        check_size("payload", message.payload_json().len(), self.limits.payload)?;
+        Ok(match message.activation_id() {
+            Some(id) if !id.is_empty() => message,
+            _ => message.with_activation_id(Uuid::new_v4().to_string()),
+        })
+    }
+
+    /// The other steps of [`handle`](Self::handle), for a message that was read.
+    pub async fn answer(&self, message: Message, how: &How) -> Outcome {
+        let began = Instant::now();
         let activation_id = message.activation_id().unwrap_or_default().to_owned();
         let token = message.token().cloned();
         let found = self.skills.find(how.skill.as_deref(), message.skill_name());
@@ -127,16 +146,6 @@ impl Host {
                 Err(Error::new(Code::ShuttingDown, "the host was told to stop before the skill had answered"))
             }
         }
-    }
-
-    fn read(&self, bytes: &[u8]) -> Result<Message, Error> {
-        check_size("message", bytes.len(), self.limits.message)?;
-        let message = Message::from_slice(bytes)?;
-        check_size("payload", message.payload_json().len(), self.limits.payload)?;
-        Ok(match message.activation_id() {
-            Some(id) if !id.is_empty() => message,
-            _ => message.with_activation_id(Uuid::new_v4().to_string()),
-        })
     }
 }
 

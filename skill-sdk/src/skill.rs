@@ -85,7 +85,8 @@ impl Manifest {
 impl Skill {
     /// A skill that runs a handler: any `async fn(I, Context) -> Result<O, E>` where `I` can be deserialized and `O`
     /// serialized, both have a JSON Schema, and `E` is [`SkillError`] or converts into it.
-    /// [`Value`](serde_json::Value) works as `I` and as `O`.
+    /// [`Value`](serde_json::Value) works as `I` and as `O`, and so does `Box<RawValue>`, which leaves the payload the text
+    /// it is.
     pub fn new<H, I, O, E, How>(name: impl Into<String>, handler: H) -> Self
     where
         H: Handler<I, O, E, How>,

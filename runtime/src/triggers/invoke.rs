@@ -12,11 +12,10 @@ use std::time::Duration;
 use skill_sdk::{Code, Error, Message};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::signal::Signals;
 use super::watch::{Sample, Watch};
-use crate::cli::{InvokeOptions, Source, exit};
+use crate::cli::{FillOptions, InvokeOptions, Source, exit};
 use crate::host::{Host, How, Limits, message_too_large};
 use crate::outcome::{Outcome, Refusal};
 use crate::sample;
@@ -54,20 +53,19 @@ fn report(outcome: &Outcome, exit_code: u8) -> ExitCode {
 struct OneInvocation {
     host: Host,
     how: How,
-    bytes: Vec<u8>,
-    /// Empty when the message cannot be read.
+    message: Message,
     activation_id: String,
     /// Longest time that the skill may take.
     limit: Duration,
-    /// Where the message is a sample that needs a platform.
-    sample: Option<Sample>,
+    /// What fills the message, where it is a sample that needs a platform.
+    fill: Option<FillOptions>,
 }
 
 fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusal> {
     let deployed = options.deployed || std::env::var_os(CLUSTER).is_some_and(|value| !value.is_empty());
     let limits = options.limits.limits();
     let (skills, folder) = load(source)?;
-    let mut bytes = match options.message.as_deref() {
+    let bytes = match options.message.as_deref() {
         Some(given) => read_message(given, limits)?,
         // Of a deployed skill the platform is the only caller: what lies beside it is no message.
         None if deployed => return Err(no_message(None)),
@@ -81,33 +79,23 @@ fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusa
     };
     let how = How { skill: options.skill, timeout: options.timeout, shutdown: CancellationToken::new() };
     let host = Host::new(skills, limits);
-    let Ok(mut message) = Message::from_slice(&bytes) else {
-        // The pipeline refuses it.
-        return Ok(OneInvocation { limit: how.timeout, host, how, bytes, activation_id: String::new(), sample: None });
-    };
-    let activation_id = match message.activation_id().filter(|id| !id.is_empty()) {
-        Some(id) => id.to_owned(),
-        None => Uuid::new_v4().to_string(),
-    };
+    let mut message = host.read(&bytes)?;
+    let activation_id = message.activation_id().unwrap_or_default().to_owned();
     telemetry::set_invocation(&activation_id);
     let is_sample = !deployed && sample::is_sample(&message);
-    if is_sample || message.activation_id() != Some(&activation_id) {
-        message = message.with_activation_id(&activation_id);
-        if is_sample {
-            message = sample::fill_envelope(message, folder.as_deref())
-                .map_err(|error| Refusal::with_exit_code(error, exit::CONFIG).of(&activation_id))?;
-        }
-        bytes = message.to_json_with_token().into_bytes();
+    if is_sample {
+        message = sample::fill_envelope(message, folder.as_deref())
+            .map_err(|error| Refusal::with_exit_code(error, exit::CONFIG).of(&activation_id))?;
     }
     let manifest = host.manifest(&message, &how);
     let limit = manifest.as_ref().map_or(how.timeout, |manifest| how.timeout_of(manifest));
-    let sample = match manifest {
+    let fill = match manifest {
         _ if !is_sample => None,
-        Ok(manifest) => manifest.needs_client.then_some(Sample { message, options: options.fill }),
+        Ok(manifest) => manifest.needs_client.then_some(options.fill),
         // For a skill that is not here no platform is started.
         Err(error) => return Err(Refusal::from(error).of(&activation_id)),
     };
-    Ok(OneInvocation { host, how, bytes, activation_id, limit, sample })
+    Ok(OneInvocation { host, how, message, activation_id, limit, fill })
 }
 
 /// The skills, and the folder they lie in.
@@ -174,7 +162,7 @@ fn unreadable(name: &str, error: std::io::Error) -> Refusal {
 
 impl OneInvocation {
     fn run(self) -> Result<ExitCode, Refusal> {
-        let Self { host, how, mut bytes, activation_id, limit, sample } = self;
+        let Self { host, how, mut message, activation_id, limit, fill } = self;
         let internal = |what: &str, error| Refusal::from(Error::new(Code::Internal, what).with_source(error));
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
@@ -184,13 +172,14 @@ impl OneInvocation {
             let _inside = runtime.enter();
             Signals::watch().map_err(|error| internal("signals cannot be watched", error).of(&activation_id))?
         };
+        let sample = fill.map(|options| Sample { message: message.clone(), options });
         let watch = Watch::start(&activation_id, limit, how.shutdown.clone(), signals, sample)
             .map_err(|refusal| refusal.of(&activation_id))?;
-        if let Some(message) = watch.filled().map_err(|refusal| refusal.of(&activation_id))? {
-            bytes = message.to_json_with_token().into_bytes();
+        if let Some(filled) = watch.filled().map_err(|refusal| refusal.of(&activation_id))? {
+            message = filled;
         }
         // A panic of a skill is caught and is an outcome. One that gets here is our own.
-        let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(host.handle(&bytes, &how))));
+        let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(host.answer(message, &how))));
         let outcome = outcome.unwrap_or_else(|_| {
             let error = Error::new(Code::Internal, "the host panicked; its log says where");
             Outcome::new(activation_id.clone(), None, Err(error))

@@ -1,7 +1,8 @@
-//! A skill that answers with what it is given: the least that a skill can do, to measure what a host costs.
+//! A skill that answers with what it is given, as the text it is: the least that a skill can do, to measure what a host costs.
 
 #![forbid(unsafe_code)]
 
+use serde_json::value::RawValue;
 use skill_sdk::prelude::*;
 
 /// The skills of this crate.
@@ -11,6 +12,6 @@ pub fn skills() -> Vec<Skill> {
 
 skill_sdk::export!(skills);
 
-async fn echo(input: Value, _ctx: Context) -> Result<Value> {
+async fn echo(input: Box<RawValue>, _ctx: Context) -> Result<Box<RawValue>> {
     Ok(input)
 }
