@@ -89,7 +89,7 @@ pub(crate) fn set_invocation(activation_id: &str) {
 /// Tells the user something whatever is logged.
 pub(crate) fn notice(message: &str) {
     let fields = Map::new();
-    write(&Record { level: Level::INFO, target: module_path!(), message, fields, activation_id: None });
+    write(&Record { level: Level::INFO, target: env!("CARGO_CRATE_NAME"), message, fields, activation_id: None });
 }
 
 /// Writes a record, cleaned of tokens.

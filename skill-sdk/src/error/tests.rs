@@ -1,0 +1,108 @@
+use super::*;
+
+fn expired() -> Error {
+    Error::new(Code::TokenExpired, "the token expired at noon").with_missing(["x"]).with_pointer("/p")
+}
+
+#[derive(Debug)]
+struct Wrapped(BoxError);
+
+impl fmt::Display for Wrapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("wrapped")
+    }
+}
+
+impl StdError for Wrapped {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+#[derive(Debug)]
+struct OwnSource;
+
+impl fmt::Display for OwnSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("again")
+    }
+}
+
+impl StdError for OwnSource {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self)
+    }
+}
+
+fn question_mark<E: Into<BoxError>>(error: E) -> SkillError {
+    fn inner<E: Into<BoxError>>(error: E) -> Result<()> {
+        Err(error)?
+    }
+    inner(error).unwrap_err()
+}
+
+#[test]
+fn any_error_converts_and_is_skill_failed() {
+    let error = question_mark("x".parse::<i32>().unwrap_err());
+    assert_eq!(error.code(), Code::SkillFailed);
+    assert_eq!(error.to_string(), "invalid digit found in string");
+    assert_eq!(question_mark("plain text").to_string(), "plain text");
+}
+
+#[test]
+fn an_expired_token_is_found_however_it_was_wrapped() {
+    let wrappings: Vec<(&str, SkillError)> = vec![
+        ("bare", question_mark(expired())),
+        ("own enum", question_mark(Wrapped(expired().into()))),
+        ("own enum twice", question_mark(Wrapped(Box::new(Wrapped(expired().into()))))),
+        ("anyhow", question_mark(anyhow::Error::from(expired()))),
+        ("anyhow context", question_mark(anyhow::Error::from(expired()).context("a").context("b"))),
+        ("anyhow in own enum", question_mark(Wrapped(anyhow::Error::from(expired()).into()))),
+        ("io", question_mark(std::io::Error::other(expired()))),
+        ("io in anyhow", question_mark(anyhow::Error::from(std::io::Error::other(expired())))),
+        ("context", question_mark(expired()).context("while counting")),
+    ];
+    for (name, error) in wrappings {
+        assert!(error.is_token_expired(), "{name}: {error:?}");
+        assert!(error.to_string().contains("expired at noon"), "{name}: {error}");
+        assert!(!error.to_string().contains("token_expired"), "{name}: {error}");
+        let error = Error::from(error);
+        assert_eq!((error.missing().len(), error.pointer()), (1, Some("/p")), "{name}");
+    }
+}
+
+#[test]
+fn a_chain_names_every_cause_once() {
+    let cause = std::io::Error::other("disk full");
+    let error = Error::new(Code::Internal, "cannot save").with_source(cause);
+    assert_eq!(error.to_string(), "cannot save");
+    assert_eq!(error.chain(), "cannot save: disk full");
+    let repeating = Wrapped(Box::new(Error::new(Code::Internal, "wrapped")));
+    assert_eq!(SkillError::from(repeating).to_string(), "wrapped");
+}
+
+#[test]
+fn a_chain_without_end_ends() {
+    let error = SkillError::from(OwnSource);
+    assert_eq!(error.code(), Code::SkillFailed);
+    assert_eq!(error.to_string(), "again");
+}
+
+#[test]
+fn a_huge_text_is_cut() {
+    let error = Error::from(SkillError::new("ä".repeat(DETAIL_LIMIT)));
+    assert!(error.detail().len() <= DETAIL_LIMIT + '…'.len_utf8());
+}
+
+#[test]
+fn an_error_survives_the_boundary() {
+    let error = expired().with_http_status(401).with_source(std::io::Error::other("why"));
+    let text = serde_json::to_string(&Wire::from(&error)).unwrap();
+    let back = Error::from(serde_json::from_str::<Wire<'_>>(&text).unwrap());
+    assert_eq!(back.code(), Code::TokenExpired);
+    assert_eq!(back.detail(), "the token expired at noon: why");
+    assert_eq!(back.missing(), error.missing());
+    assert_eq!((back.pointer(), back.http_status()), (Some("/p"), Some(401)));
+    let unknown = serde_json::from_str::<Wire<'_>>(r#"{"code":"from_the_future","detail":"d"}"#).unwrap();
+    assert_eq!(Error::from(unknown).code(), Code::SkillFailed);
+}

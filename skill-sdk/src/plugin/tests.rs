@@ -1,0 +1,69 @@
+use super::*;
+use crate::testing;
+
+#[test]
+fn a_call_carries_the_whole_message() {
+    let text = r#"{"activationId":"a","apiEndpoint":"http://h","token":"t","projectId":"p","sessionId":"s",
+        "skillName":"n","outputName":"o","channelId":"c","agentName":"g","timestamp":"1718000000000",
+        "payload":[1.50,{"b":1,"a":2}],"properties":{"k":1},"extra":{"x":1e400}}"#;
+    let message: Message = text.parse().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let given = Invocation::new(message.clone()).with_deadline(deadline).with_response_limit(7);
+    let call = Call::new(&given);
+    let shown = format!("{:?}", call.invocation());
+    assert!(shown.contains("response_limit: 7") && shown.contains("deadline: Some"), "{shown}");
+    let crossed = call.invocation();
+    let crossed = crossed.message();
+    assert_eq!(crossed.to_json_with_token(), message.to_json_with_token());
+    assert!(crossed.to_json_with_token().contains(r#""payload":[1.50,{"b":1,"a":2}]"#));
+    let bare = Invocation::new(Message::new(&()).unwrap());
+    assert_eq!(Call::new(&bare).invocation().message().to_json_with_token(), r#"{"payload":null}"#);
+}
+
+#[test]
+fn a_reply_carries_a_success_or_a_failure() {
+    assert_eq!(Reply::of(Ok("1".into())).bytes().unwrap(), b"1");
+    let error = Reply::of(Err(Error::new(Code::TokenExpired, "gone"))).bytes().unwrap_err();
+    assert_eq!((error.code(), error.detail()), (Code::TokenExpired, "gone"));
+    assert_eq!(Reply::new(true, b"?".to_vec()).bytes().unwrap_err().code(), Code::SkillFailed);
+    assert_eq!(Reply::of(Ok(String::new())).bytes().unwrap(), b"");
+}
+
+#[test]
+fn panics_stop_at_the_boundary() {
+    let error = guarded(|| panic!("inside")).bytes().unwrap_err();
+    assert_eq!((error.code(), error.detail()), (Code::SkillPanicked, "the skill panicked: inside"));
+}
+
+#[tokio::test]
+async fn a_skill_that_is_not_there_is_an_error() {
+    let invocation = Invocation::new(testing::message(&1));
+    let reply = call(usize::MAX, &Call::new(&invocation)).await;
+    assert_eq!(reply.bytes().unwrap_err().code(), Code::SkillNotFound);
+    assert_eq!(schemas(usize::MAX).bytes().unwrap_err().code(), Code::SkillNotFound);
+}
+
+#[test]
+fn levels_have_numbers() {
+    assert_eq!(level_number(LevelFilter::OFF), 0);
+    assert_eq!(level_number(LevelFilter::TRACE), 5);
+    assert_eq!((level_of(0), level_of(6)), (None, None));
+    for level in LEVELS {
+        assert_eq!(level_of(level_number(level.into())), Some(level));
+    }
+}
+
+#[test]
+fn headers_tell_versions_apart() {
+    assert!(Header::of::<Plugin>().fits::<Plugin>());
+    assert!(!Header { abi_version: ABI_VERSION + 1, ..Header::of::<Plugin>() }.fits::<Plugin>());
+    assert!(!Header::of::<Host>().fits::<Plugin>());
+}
+
+#[test]
+fn what_crosses_may_cross_threads() {
+    fn check<T: Send>() {}
+    check::<Reply>();
+    check::<Bytes<'_>>();
+    check::<FfiFuture<Reply>>();
+}
