@@ -147,6 +147,22 @@ fn a_configuration_that_cannot_be_used_is_refused() {
 }
 
 #[test]
+fn a_platform_that_does_not_answer_is_given_up() {
+    // It accepts connections and says nothing.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = json!({
+        "jwk": {
+            "crv": "Ed25519", "kty": "OKP", "x": "sr3YcgqEB-vUnNdiBqHZKcsy5V6CX4AczcoLSTEMOsQ",
+            "d": "ZXhhbXBsZSBrZXksIG5ldmVyIHVzZWQgYW55d2hlcmU"
+        },
+        "issuer": "i", "audience": "a", "username": "u", "project": "p",
+        "url": format!("http://{}", listener.local_addr().unwrap())
+    });
+    let run = count(SAMPLE).env("CORTEX_PERSONAL_ACCESS_CONFIG", config.to_string()).args(["--timeout", "300ms"]);
+    { run }.end().problem("timeout");
+}
+
+#[test]
 fn nothing_is_filled_for_a_deployed_skill() {
     for (name, value) in [("SKILL_DEPLOYED", "1"), ("SKILL_DEPLOYED", "true"), ("KUBERNETES_SERVICE_HOST", "10.0.0.1")]
     {

@@ -172,7 +172,7 @@ impl OneInvocation {
             let _inside = runtime.enter();
             Signals::watch().map_err(|error| internal("signals cannot be watched", error).of(&activation_id))?
         };
-        let sample = fill.map(|options| Sample { message: message.clone(), options });
+        let sample = fill.map(|options| Sample { message: message.clone(), options, timeout: how.timeout });
         let watch = Watch::start(&activation_id, limit, how.shutdown.clone(), signals, sample)
             .map_err(|refusal| refusal.of(&activation_id))?;
         if let Some(filled) = watch.filled().map_err(|refusal| refusal.of(&activation_id))? {

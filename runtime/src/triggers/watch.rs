@@ -29,6 +29,8 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) struct Sample {
     pub(super) message: Message,
     pub(super) options: FillOptions,
+    /// How long that may take. A limit that the skill has set for itself is no measure for it.
+    pub(super) timeout: Duration,
 }
 
 /// The other end of the thread.
@@ -142,8 +144,8 @@ impl Thread {
 
     async fn watch(mut self) {
         let mut platform = None;
-        if let Some((Sample { message, options }, filled)) = self.sample.take() {
-            let filling = tokio::time::timeout(self.limit, sample::fill(message, &options, self.limit));
+        if let Some((Sample { message, options, timeout }, filled)) = self.sample.take() {
+            let filling = tokio::time::timeout(timeout, sample::fill(message, &options, self.limit));
             let answer = tokio::select! {
                 answer = filling => answer.unwrap_or_else(|_| {
                     Err(Error::new(Code::Timeout, "what fills the sample message could not be had in time"))
