@@ -4,7 +4,8 @@
 //! is a [`Header`], which keeps its form in every version: a host reads it and goes no further when the versions differ.
 //!
 //! - Bytes cross, never Rust types. Whoever allocated memory frees it.
-//! - No panic crosses. One in the library becomes an error of the table.
+//! - No panic crosses. One in the library becomes an error of the table, as long as the library is built with
+//!   `panic = "unwind"`, Cargo's default: a library that aborts on a panic takes the host with it.
 //! - The handler's future crosses as an [`FfiFuture`] and is polled by the host, on the host's threads: dropping it
 //!   cancels the work, and a handler that never awaits costs no thread switch. The library owns a tokio runtime with one
 //!   worker, made at the first call and entered around each poll, so timers, sockets, `tokio::spawn` and
