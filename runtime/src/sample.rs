@@ -38,8 +38,8 @@ pub(crate) fn is_sample(message: &Message) -> bool {
     message.api_endpoint().is_none() && message.token().is_none() && message.project_id().is_none()
 }
 
-/// Fills in what a platform would: where it is, who asks and for which project, ids, time, and the defaults of the
-/// properties. Gives the embedded platform too, if that is the one; the caller ends it.
+/// Fills in where the platform is, who asks and for which project. Gives the embedded platform too, if that is the one; it
+/// ends when it is dropped.
 ///
 /// # Errors
 ///
@@ -65,8 +65,7 @@ pub(crate) async fn fill(
 /// # Errors
 ///
 /// [`Code::InvalidMessage`] when the `skill.yaml` cannot be read.
-pub(crate) fn fill_envelope(message: Message, folder: Option<&Path>) -> Result<Message, Error> {
-    let mut message = message;
+pub(crate) fn fill_envelope(mut message: Message, folder: Option<&Path>) -> Result<Message, Error> {
     if message.timestamp().is_none() {
         message = message.with_timestamp(Timestamp::now());
     }
@@ -144,11 +143,11 @@ async fn configured(options: &FillOptions, lifetime: Duration) -> Result<Option<
         None if profile_named => None,
         None => variable("CORTEX_PROJECT"),
     };
-    // A config takes the place of the profile as a whole, and the profile is read only for what is still unknown.
+    // A config takes the place of the profile as a whole, and either is read only for what is still unknown.
     let config = match (&options.personal_access_config, variable("CORTEX_PERSONAL_ACCESS_CONFIG")) {
-        (Some(path), _) => Some(PersonalAccessConfig::from_file(path)?),
-        (None, Some(value)) if !profile_named && token.is_none() => Some(config_of(&value)?),
         _ if token.is_some() && url.is_some() && project.is_some() => None,
+        (Some(path), _) => Some(PersonalAccessConfig::from_file(path)?),
+        (None, Some(value)) if !profile_named => Some(config_of(&value)?),
         _ => read_profile(options, variable("CORTEX_CONFIG_DIR"))?,
     };
     if token.is_none() && config.is_none() {

@@ -115,10 +115,17 @@ fn a_platform_is_configured_by_flags_variables_or_a_profile() {
     // Each value has a source of its own: here only the token is in the environment.
     let mixed = count(SAMPLE).env("CORTEX_TOKEN", &token).env("CORTEX_CONFIG_DIR", profiles.path()).end();
     assert_eq!(value(&mixed), 20);
+    // A config takes the place of the profile, for its URL and project too.
+    let nowhere = config_of_nobody("http://127.0.0.1:9");
+    fs::create_dir(profiles.path().join("nobody")).unwrap();
+    let profile = json!({"version": "5", "profiles": {"default": nowhere}}).to_string();
+    fs::write(profiles.path().join("nobody/config"), profile).unwrap();
+    let both = count(SAMPLE).env("CORTEX_TOKEN", &token).env("CORTEX_PERSONAL_ACCESS_CONFIG", pat);
+    assert_eq!(value(&{ both }.env("CORTEX_CONFIG_DIR", profiles.path().join("nobody")).end()), 22);
     // A profile that is named wins over the environment.
     let named = count(SAMPLE).env("CORTEX_TOKEN", "asda").env("CORTEX_URI", "http://127.0.0.1:9");
     let named = named.env("CORTEX_CONFIG_DIR", profiles.path()).args(["--profile", "here"]);
-    assert_eq!(value(&{ named }.end()), 22);
+    assert_eq!(value(&{ named }.end()), 24);
 
     let problem = count(SAMPLE).env("CORTEX_TOKEN", &token).end().problem("token_missing");
     assert!(problem["detail"].as_str().unwrap().starts_with("Your Cortex credentials could not be retrieved."));
@@ -146,18 +153,22 @@ fn a_configuration_that_cannot_be_used_is_refused() {
     assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
 }
 
-#[test]
-fn a_platform_that_does_not_answer_is_given_up() {
-    // It accepts connections and says nothing.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let config = json!({
+/// A personal access config that no platform knows, with the key of the contract.
+fn config_of_nobody(url: &str) -> Value {
+    json!({
         "jwk": {
             "crv": "Ed25519", "kty": "OKP", "x": "sr3YcgqEB-vUnNdiBqHZKcsy5V6CX4AczcoLSTEMOsQ",
             "d": "ZXhhbXBsZSBrZXksIG5ldmVyIHVzZWQgYW55d2hlcmU"
         },
-        "issuer": "i", "audience": "a", "username": "u", "project": "p",
-        "url": format!("http://{}", listener.local_addr().unwrap())
-    });
+        "issuer": "i", "audience": "a", "username": "u", "project": "p", "url": url
+    })
+}
+
+#[test]
+fn a_platform_that_does_not_answer_is_given_up() {
+    // It accepts connections and says nothing.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = config_of_nobody(&format!("http://{}", listener.local_addr().unwrap()));
     let run = count(SAMPLE).env("CORTEX_PERSONAL_ACCESS_CONFIG", config.to_string()).args(["--timeout", "300ms"]);
     { run }.end().problem("timeout");
 }
