@@ -95,9 +95,9 @@ pub(crate) fn notice(message: &str) {
 /// Writes a record, cleaned of tokens.
 pub(crate) fn write(record: &Record<'_>) {
     let json = SETTINGS.get().is_some_and(|settings| settings.json);
-    let activation_id = record.activation_id.or_else(|| INVOCATION_ID.get().map(String::as_str));
-    let record = &Record { activation_id, ..record.clone() };
-    let line = if json { json_line(record, Timestamp::now()) } else { human_line(record, Timestamp::now()) };
+    let id = record.activation_id.or_else(|| INVOCATION_ID.get().map(String::as_str));
+    let now = Timestamp::now();
+    let line = if json { json_line(record, id, now) } else { human_line(record, id, now) };
     write_line(&skill_sdk::redact(&line));
 }
 
@@ -115,13 +115,13 @@ fn write_line(line: &str) {
     let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
-fn json_line(record: &Record<'_>, now: Timestamp) -> String {
+fn json_line(record: &Record<'_>, activation_id: Option<&str>, now: Timestamp) -> String {
     let mut line = Map::new();
     line.insert("timestamp".into(), format!("{now:.6}").into());
     line.insert("level".into(), record.level.as_str().into());
     line.insert("target".into(), record.target.into());
     line.insert("message".into(), record.message.into());
-    if let Some(id) = record.activation_id {
+    if let Some(id) = activation_id {
         line.insert("activationId".into(), id.into());
     }
     // A field that is named as one of the line's own gives way.
@@ -131,9 +131,9 @@ fn json_line(record: &Record<'_>, now: Timestamp) -> String {
     Value::Object(line).to_string()
 }
 
-fn human_line(record: &Record<'_>, now: Timestamp) -> String {
+fn human_line(record: &Record<'_>, activation_id: Option<&str>, now: Timestamp) -> String {
     let mut line = format!("{now:.3} {:>5} {}: {}", record.level.as_str(), record.target, record.message);
-    let id = record.activation_id.map(|id| ("activationId", Value::from(id)));
+    let id = activation_id.map(|id| ("activationId", Value::from(id)));
     let fields = record.fields.iter().map(|(name, value)| (name.as_str(), value.clone()));
     for (name, value) in fields.chain(id) {
         // Writing to a string does not fail.
@@ -154,13 +154,13 @@ mod tests {
     fn record() -> Record<'static> {
         let fields = json!({"count": 3, "level": "mine", "text": "two words"});
         let Value::Object(fields) = fields else { unreachable!() };
-        Record { level: Level::INFO, target: "t", message: "one\ntwo", fields, activation_id: Some("a-1") }
+        Record { level: Level::INFO, target: "t", message: "one\ntwo", fields, activation_id: None }
     }
 
     #[test]
     fn lines_have_their_form() {
         let now = Timestamp::from_millisecond(1_718_000_000_123).unwrap();
-        let line: Value = serde_json::from_str(&json_line(&record(), now)).unwrap();
+        let line: Value = serde_json::from_str(&json_line(&record(), Some("a-1"), now)).unwrap();
         assert_eq!(
             line,
             json!({
@@ -169,7 +169,7 @@ mod tests {
             })
         );
         assert_eq!(
-            human_line(&record(), now),
+            human_line(&record(), Some("a-1"), now),
             "2024-06-10T06:13:20.123Z  INFO t: one\\ntwo count=3 level=mine text=\"two words\" activationId=a-1"
         );
     }
