@@ -1,4 +1,4 @@
-//! Where skills come from: one form behind one trait.
+//! Where skills come from: every form behind one trait.
 //!
 //! - `linked`: skills of this program
 //! - `library`: skills of a shared library

@@ -34,7 +34,6 @@ pub fn skills() -> Vec<Skill> {
         Skill::new("leaves-a-mark", leaves_a_mark).without_client(),
         Skill::new("leaks", leaks),
         Skill::new("panics-with-token", panics_with_token),
-        Skill::new("asks-platform", asks_platform),
     ]
 }
 
@@ -193,8 +192,4 @@ async fn leaks(_: Value, ctx: Context) -> Result<Value> {
 
 async fn panics_with_token(_: Value, ctx: Context) -> Result<Value> {
     panic!("the token is {}", token_of(&ctx))
-}
-
-async fn asks_platform(key: String, ctx: Context) -> Result<bool> {
-    Ok(ctx.client()?.content().exists(&key).await?)
 }
