@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use skill_sdk::auth::{PersonalAccessConfig, profile};
+use skill_sdk::client::VerifySslCert;
 use skill_sdk::{Code, Error, Message};
 
 use crate::cli::FillOptions;
@@ -169,7 +170,7 @@ async fn configured(options: &FillOptions, lifetime: Duration) -> Result<Option<
     })?;
     let token = match (token, config) {
         (Some(token), _) => token,
-        (None, Some(config)) => config.mint(lifetime).await?,
+        (None, Some(config)) => config.mint(lifetime, &VerifySslCert::default()).await?.secret().clone(),
         (None, None) => return Ok(None),
     };
     telemetry::notice(&format!("a sample message: acting in project {project} at {url}"));
@@ -276,7 +277,7 @@ async fn embedded(options: &FillOptions, lifetime: Duration) -> Result<(Filling,
 /// The platform that runs apart on the data.
 async fn running(data: &Path, options: &FillOptions, lifetime: Duration) -> Result<Filling, Error> {
     let config = PersonalAccessConfig::from_file(&data.join("pat.json"))?;
-    let token = config.mint(lifetime).await?;
+    let token = config.mint(lifetime, &VerifySslCert::default()).await?.secret().clone();
     telemetry::notice(&format!("no platform is configured: using the embedded one that runs at {}", config.url));
     let project = options.project.clone().or(config.project).unwrap_or_else(|| "local".to_owned());
     Ok(Filling { url: config.url, project, token })

@@ -1,12 +1,20 @@
-//! Where credentials come from.
+//! Where credentials come from, and whether they are any good.
 //!
 //! - [`token`]: what a token says about itself
-//! - [`personal_access`]: makes tokens from a personal access config
+//! - [`source`]: where the token of a request comes from
+//! - [`personal_access`]: makes tokens with a personal access config
 //! - [`profile`]: the command line's configuration file
+//! - [`environment`]: the variables that are read
 
+pub mod environment;
 pub mod personal_access;
 pub mod profile;
+mod renewing;
+pub mod source;
 pub mod token;
 
-pub use personal_access::PersonalAccessConfig;
+pub use environment::{Environment, ProcessEnvironment};
+pub use personal_access::{PersonalAccessConfig, PersonalAccessTokens};
+pub use renewing::RENEWAL_MARGIN;
+pub use source::{FixedToken, TokenFuture, TokenSource, from_fn};
 pub use token::{AccessToken, Claims};

@@ -3,6 +3,7 @@
 //! One request path serves every resource: see `request`. Each resource has a file of its own.
 //!
 //! - [`content`]: managed content, files under keys
+//! - `pool`, `tls`: the connections that requests are made over
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,19 +13,22 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
+use std::time::Duration;
 use url::Url;
 
-use crate::auth::AccessToken;
 use crate::auth::token::DEFAULT_LEEWAY;
+use crate::auth::{AccessToken, FixedToken, ProcessEnvironment, TokenSource};
 use crate::error::{Code, Error};
 use crate::message::Message;
 
 pub use content::Content;
-use request::{Call, Wait};
+use request::{Call, Caller, Response, Wait};
+pub use tls::VerifySslCert;
 
 pub mod content;
 mod pool;
-mod request;
+pub(crate) mod request;
+pub mod tls;
 
 /// The keys without which no client can be made, in the order in which they are named (contract "fabric-invocation",
 /// section 2).
@@ -39,7 +43,24 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     base: Url,
     project: String,
-    token: AccessToken,
+    verify: VerifySslCert,
+    tokens: Arc<dyn TokenSource>,
+    leeway: Duration,
+}
+
+/// How clients are made from messages, beside what the messages say.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MessageOptions {
+    /// How long after its `exp` a token still counts as alive; 10 s unless set.
+    pub leeway: Duration,
+    /// Whether the platform's certificate is checked, and against what.
+    pub verify_ssl_cert: VerifySslCert,
+}
+
+impl Default for MessageOptions {
+    fn default() -> Self {
+        Self { leeway: DEFAULT_LEEWAY, verify_ssl_cert: VerifySslCert::default() }
+    }
 }
 
 impl Client {
@@ -65,6 +86,15 @@ impl Client {
     /// # Ok::<_, skill_sdk::Error>(())
     /// ```
     pub fn from_message<'a>(message: impl IntoMessage<'a>) -> Result<Self, Error> {
+        Self::from_message_with(message, &MessageOptions::default())
+    }
+
+    /// As [`from_message`](Self::from_message), with options.
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_message`](Self::from_message).
+    pub fn from_message_with<'a>(message: impl IntoMessage<'a>, options: &MessageOptions) -> Result<Self, Error> {
         let message = message.into_message()?;
         let (url, token, project) = (message.api_endpoint(), message.token(), message.project_id());
         let values =
@@ -79,8 +109,14 @@ impl Client {
         }
         let token = token.cloned().ok_or_else(|| incomplete(vec!["token"]))?;
         let token = AccessToken::decode(token)?;
-        token.check_expiry(Timestamp::now(), DEFAULT_LEEWAY)?;
-        Ok(Self(Arc::new(Inner { base, project: project.to_owned(), token })))
+        token.check_expiry(options.leeway)?;
+        Ok(Self(Arc::new(Inner {
+            base,
+            project: project.to_owned(),
+            verify: options.verify_ssl_cert.clone().or_environment(&ProcessEnvironment),
+            tokens: Arc::new(FixedToken::new(token)),
+            leeway: options.leeway,
+        })))
     }
 
     /// Where the platform is, without a trailing slash.
@@ -93,14 +129,23 @@ impl Client {
         &self.0.project
     }
 
-    /// The token that calls carry, and what it says about itself.
-    pub fn token(&self) -> &AccessToken {
-        &self.0.token
+    /// The token that the next call carries.
+    ///
+    /// # Errors
+    ///
+    /// What the [`TokenSource`] fails with; a fixed token never does.
+    pub async fn token(&self) -> Result<AccessToken, Error> {
+        self.0.tokens.token().await
     }
 
     /// Managed content of the project.
     pub fn content(&self) -> Content {
         Content::new(self.clone())
+    }
+
+    async fn send(&self, call: Call) -> Result<Response, Error> {
+        let Inner { verify, tokens, leeway, .. } = &*self.0;
+        request::send(Caller { verify, tokens: &**tokens, leeway: *leeway }, call).await
     }
 
     /// The URL of something in the project: `{api}/fabric/v4/projects/{project}/{segments}`.
@@ -115,8 +160,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("api_endpoint", &self.api_endpoint())
             .field("project", &self.0.project)
-            .field("token", &self.0.token)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -188,7 +232,7 @@ fn fabric_url<'s>(base: &Url, segments: impl IntoIterator<Item = &'s str>) -> Ur
 }
 
 /// Reads a platform's clock, without authorization (contract "fabric-api", section 2).
-pub(crate) async fn fetch_server_time(base: &Url) -> Result<Timestamp, Error> {
+pub(crate) async fn fetch_server_time(base: &Url, verify: &VerifySslCert) -> Result<Timestamp, Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Info {
@@ -197,7 +241,7 @@ pub(crate) async fn fetch_server_time(base: &Url) -> Result<Timestamp, Error> {
 
     let url = fabric_url(base, ["info"]);
     let call = Call::get(url, "cannot read the platform's clock").wait(Wait::WHOLE);
-    let info: Info = request::send(None, call).await?.json().await?;
+    let info: Info = request::send_open(verify, call).await?.json().await?;
     info.server_ts
         .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
         .ok_or_else(|| Error::new(Code::PlatformUnavailable, "the platform's info has no serverTs"))

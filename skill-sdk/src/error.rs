@@ -84,6 +84,11 @@ impl Error {
         self
     }
 
+    /// The same failure for another caller, its causes as text only.
+    pub(crate) fn without_source(&self) -> Self {
+        Wire::from(self).into()
+    }
+
     /// The row of the error table.
     pub fn code(&self) -> Code {
         self.0.class.code

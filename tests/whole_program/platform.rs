@@ -3,6 +3,7 @@
 use super::message;
 use serde_json::{Value, json};
 use skill_sdk::auth::PersonalAccessConfig;
+use skill_sdk::client::VerifySslCert;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 use whole_program_tests::{PlatformProcess, Run, built, root, skill_runtime};
@@ -12,7 +13,7 @@ async fn message_for(platform: &PlatformProcess, payload: &Value) -> Value {
     use secrecy::ExposeSecret;
 
     let config = PersonalAccessConfig::from_file(platform.pat()).unwrap();
-    let token = config.mint(Duration::from_secs(60)).await.unwrap();
+    let token = config.mint(Duration::from_secs(60), &VerifySslCert::default()).await.unwrap().secret().clone();
     let mut message = message(payload);
     message["apiEndpoint"] = platform.ready["url"].clone();
     message["projectId"] = platform.ready["project"].clone();

@@ -1,6 +1,7 @@
 //! Sample messages: what is filled in, from where, and when nothing is.
 
 use serde_json::{Value, json};
+use skill_sdk::client::VerifySslCert;
 use std::fs;
 use std::path::Path;
 use whole_program_tests::{Ended, PlatformProcess, Run, built, root, skill_runtime};
@@ -101,7 +102,12 @@ fn a_platform_is_configured_by_flags_variables_or_a_profile() {
     let token = {
         use secrecy::ExposeSecret;
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(config.mint(std::time::Duration::from_secs(60))).unwrap().expose_secret().to_owned()
+        runtime
+            .block_on(config.mint(std::time::Duration::from_secs(60), &VerifySslCert::default()))
+            .unwrap()
+            .secret()
+            .expose_secret()
+            .to_owned()
     };
     let ended = count(SAMPLE).env("CORTEX_TOKEN", &token).env("CORTEX_URI", url).env("CORTEX_PROJECT", "local").end();
     assert_eq!(value(&ended), 16);

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +16,9 @@ use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
-use crate::client::fetch_server_time;
+use crate::auth::renewing::Renewing;
+use crate::auth::{AccessToken, TokenFuture, TokenSource};
+use crate::client::{VerifySslCert, fetch_server_time};
 use crate::error::{Code, Error};
 
 /// How long a token lives unless said otherwise.
@@ -130,12 +133,23 @@ impl PersonalAccessConfig {
     ///
     /// [`Code::PlatformUnavailable`] when the platform's clock cannot be read, [`Code::TokenInvalid`] when the URL or the
     /// key cannot be used.
-    pub async fn mint(&self, ttl: Duration) -> Result<SecretString, Error> {
+    pub async fn mint(&self, ttl: Duration, verify: &VerifySslCert) -> Result<AccessToken, Error> {
         let url = Url::parse(&self.url).map_err(|error| unable(format!("url cannot be used: {error}")))?;
-        let now = fetch_server_time(&url)
+        // The platform reads its clock after this, so the token lives at least as long.
+        let began = Instant::now();
+        let now = fetch_server_time(&url, verify)
             .await
             .map_err(|error| Error::new(error.code(), format!("{UNABLE}the info call failed: {}", error.chain())))?;
-        self.sign(now, ttl)
+        let text = self.sign(now, ttl)?;
+        Ok(match began.checked_add(ttl) {
+            Some(end) => AccessToken::issued_until(text, end),
+            None => AccessToken::issued(text),
+        })
+    }
+
+    /// A source of tokens that live for `ttl`: each is used until 30 s before its end, and then made anew.
+    pub fn tokens(self: Arc<Self>, ttl: Duration, verify: VerifySslCert) -> PersonalAccessTokens {
+        PersonalAccessTokens { config: self, ttl, verify, current: Renewing::default() }
     }
 
     /// Makes a token for a given time.
@@ -165,6 +179,36 @@ impl PersonalAccessConfig {
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, Algorithm::EdDSA)
             .map_err(|_| unable("unusable key: d is refused"))?;
         Ok(format!("{message}.{signature}").into())
+    }
+}
+
+/// Tokens made with a personal access config.
+pub struct PersonalAccessTokens {
+    config: Arc<PersonalAccessConfig>,
+    ttl: Duration,
+    verify: VerifySslCert,
+    current: Renewing,
+}
+
+impl PersonalAccessTokens {
+    async fn mint(&self) -> Result<AccessToken, Error> {
+        self.config.mint(self.ttl, &self.verify).await
+    }
+}
+
+impl TokenSource for PersonalAccessTokens {
+    fn token(&self) -> TokenFuture<'_, AccessToken> {
+        Box::pin(self.current.token(|| self.mint()))
+    }
+
+    fn renew<'a>(&'a self, refused: &'a AccessToken) -> TokenFuture<'a, Option<AccessToken>> {
+        Box::pin(async { self.current.other_than(refused, || self.mint()).await.map(Some) })
+    }
+}
+
+impl fmt::Debug for PersonalAccessTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonalAccessTokens").field("config", &self.config).finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Tokens as their holder sees them: the claims are read, the signature is not checked.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,13 +26,26 @@ const LAST_SECOND: f64 = 253_402_207_200.0;
 /// What every refusal of a token begins with (contract "fabric-auth", section 6).
 const INVALID: &str = "Your Cortex Token is invalid: ";
 
-/// A bearer token together with what it says about itself.
+/// A bearer token together with what is known about it. Cheap to clone.
 ///
-/// The signature is not looked at: a client cannot know the platform's key, and the platform checks it on every call.
+/// The signature is not looked at: a client cannot know the platform's key, and the platform checks it on every call. Hosts
+/// check it with a [`Verifier`](super::Verifier).
 #[derive(Clone)]
-pub struct AccessToken {
+pub struct AccessToken(Arc<Inner>);
+
+struct Inner {
     text: SecretString,
-    claims: Claims,
+    claims: Option<Claims>,
+    end: End,
+}
+
+/// When a token ends.
+enum End {
+    Unknown,
+    /// As the token says, by the clock of whoever made it.
+    At(Timestamp),
+    /// As whoever asked for it knows. What the clock says does not matter.
+    After(Instant),
 }
 
 /// The claims that every token of a platform has (contract "fabric-auth", section 6).
@@ -56,42 +70,88 @@ impl AccessToken {
     pub fn decode(text: SecretString) -> Result<Self, Error> {
         let claims = Claims::of(text.expose_secret())
             .map_err(|why| Error::new(Code::TokenInvalid, format!("{INVALID}{why}")))?;
-        Ok(Self { text, claims })
+        let end = End::At(claims.expires_at);
+        Ok(Self(Arc::new(Inner { text, claims: Some(claims), end })))
     }
 
-    /// What the token says about itself.
-    pub fn claims(&self) -> &Claims {
-        &self.claims
+    /// A token that was made for this process, as one of [`decode`](Self::decode) where it is a token of that form. Others
+    /// are taken as they are, because whoever made it is trusted to know what the platform takes.
+    pub fn issued(text: SecretString) -> Self {
+        match Claims::of(text.expose_secret()) {
+            Ok(claims) => Self(Arc::new(Inner { end: End::At(claims.expires_at), text, claims: Some(claims) })),
+            Err(_) => Self(Arc::new(Inner { text, claims: None, end: End::Unknown })),
+        }
+    }
+
+    /// As [`issued`](Self::issued), for a token that is known to end at some point of this process's time. Unlike a date in
+    /// the token, that needs no clock that agrees with the platform's.
+    pub fn issued_until(text: SecretString, end: Instant) -> Self {
+        let claims = Claims::of(text.expose_secret()).ok();
+        Self(Arc::new(Inner { text, claims, end: End::After(end) }))
+    }
+
+    /// What the token says about itself; `None` for one of a form that only the platform understands.
+    pub fn claims(&self) -> Option<&Claims> {
+        self.0.claims.as_ref()
     }
 
     /// The token as it goes into an `Authorization` header.
     pub fn secret(&self) -> &SecretString {
-        &self.text
+        &self.0.text
     }
 
-    /// Refuses a token whose `exp` was more than `leeway` before `now`.
+    /// The time that is left; negative when the token has ended, and `None` when it is not known when it does.
+    pub fn time_left(&self) -> Option<SignedDuration> {
+        match self.0.end {
+            End::Unknown => None,
+            End::At(end) => Some(end.duration_since(Timestamp::now())),
+            End::After(end) => Some(span(Instant::now(), end)),
+        }
+    }
+
+    /// Refuses a token that ended more than `leeway` ago.
     ///
     /// # Errors
     ///
     /// [`Code::TokenExpired`], which says when.
-    pub fn check_expiry(&self, now: Timestamp, leeway: Duration) -> Result<(), Error> {
-        let expired_for = now.duration_since(self.claims.expires_at);
-        let leeway = SignedDuration::try_from(leeway).unwrap_or(SignedDuration::MAX);
-        if expired_for <= leeway {
-            return Ok(());
+    pub fn check_expiry(&self, leeway: Duration) -> Result<(), Error> {
+        match self.0.end {
+            End::Unknown => Ok(()),
+            End::At(end) => check_end(end, Timestamp::now(), leeway),
+            End::After(end) => {
+                let past = span(end, Instant::now());
+                if past <= signed(leeway) { Ok(()) } else { Err(expired(&format!("{} ago", seconds(past)))) }
+            }
         }
-        let detail = format!(
-            "Your Cortex Token expired at {}, {:#} ago",
-            self.claims.expires_at,
-            SignedDuration::from_secs(expired_for.as_secs())
-        );
-        Err(Error::new(Code::TokenExpired, detail))
     }
+}
+
+/// Refuses an end that was more than `leeway` before `now`.
+pub(crate) fn check_end(end: Timestamp, now: Timestamp, leeway: Duration) -> Result<(), Error> {
+    let past = now.duration_since(end);
+    if past <= signed(leeway) { Ok(()) } else { Err(expired(&format!("at {end}, {} ago", seconds(past)))) }
+}
+
+fn expired(when: &str) -> Error {
+    Error::new(Code::TokenExpired, format!("Your Cortex Token expired {when}"))
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+fn span(from: Instant, to: Instant) -> SignedDuration {
+    signed(to.saturating_duration_since(from)) - signed(from.saturating_duration_since(to))
+}
+
+/// A duration as people write it, such as `1m 15s`.
+fn seconds(duration: SignedDuration) -> String {
+    format!("{:#}", SignedDuration::from_secs(duration.as_secs()))
 }
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessToken").field("claims", &self.claims).finish_non_exhaustive()
+        f.debug_struct("AccessToken").field("claims", &self.0.claims).finish_non_exhaustive()
     }
 }
 
@@ -204,16 +264,17 @@ mod tests {
     #[test]
     fn claims_are_read() {
         let token = AccessToken::decode(token(&json!({"aud": "cortex", "sub": "u", "exp": 1_718_000_120}))).unwrap();
-        assert_eq!(token.claims().audience, ["cortex"]);
-        assert_eq!(token.claims().subject, "u");
-        assert_eq!(token.claims().expires_at.as_second(), 1_718_000_120);
+        let claims = token.claims().unwrap();
+        assert_eq!(claims.audience, ["cortex"]);
+        assert_eq!(claims.subject, "u");
+        assert_eq!(claims.expires_at.as_second(), 1_718_000_120);
     }
 
     #[test]
     fn an_audience_may_be_a_list_and_a_signature_empty() {
         let claims = json!({"aud": ["a", "b"], "sub": "u", "exp": 1.5e9});
         let text = format!("{}.{}.", part(&json!({"alg": "none"})), part(&claims));
-        assert_eq!(AccessToken::decode(text.into()).unwrap().claims().audience, ["a", "b"]);
+        assert_eq!(AccessToken::decode(text.into()).unwrap().claims().unwrap().audience, ["a", "b"]);
     }
 
     #[test]
@@ -265,20 +326,35 @@ mod tests {
             [(json!(-5), 0), (json!(1.9), 1), (json!(1e300), 253_402_207_200), (json!(u64::MAX), 253_402_207_200)]
         {
             let token = AccessToken::decode(token(&json!({"aud": "a", "sub": "u", "exp": exp}))).unwrap();
-            assert_eq!(token.claims().expires_at.as_second(), second, "{exp}");
+            assert_eq!(token.claims().unwrap().expires_at.as_second(), second, "{exp}");
         }
     }
 
     #[test]
     fn expiry_has_a_leeway_and_says_when() {
-        let token = AccessToken::decode(token(&json!({"aud": "a", "sub": "u", "exp": 1_718_000_000}))).unwrap();
         let at = |second| Timestamp::from_second(second).unwrap();
-        assert!(token.check_expiry(at(1_718_000_010), DEFAULT_LEEWAY).is_ok());
-        let error = token.check_expiry(at(1_718_000_075), DEFAULT_LEEWAY).unwrap_err();
+        let end = at(1_718_000_000);
+        assert!(check_end(end, at(1_718_000_010), DEFAULT_LEEWAY).is_ok());
+        let error = check_end(end, at(1_718_000_075), DEFAULT_LEEWAY).unwrap_err();
         assert!(error.is_token_expired());
         assert_eq!(error.detail(), "Your Cortex Token expired at 2024-06-10T06:13:20Z, 1m 15s ago");
-        assert!(token.check_expiry(at(1_718_000_001), Duration::ZERO).is_err());
-        assert!(token.check_expiry(at(1_818_000_000), Duration::MAX).is_ok());
+        assert!(check_end(end, at(1_718_000_001), Duration::ZERO).is_err());
+        assert!(check_end(end, at(1_818_000_000), Duration::MAX).is_ok());
+    }
+
+    #[test]
+    fn a_token_that_was_issued_ends_when_its_issuer_says() {
+        let text = || token(&json!({"aud": "a", "sub": "u", "exp": 1}));
+        let now = Instant::now();
+        let living = AccessToken::issued_until(text(), now + Duration::from_mins(1));
+        assert!(living.check_expiry(Duration::ZERO).is_ok() && living.claims().is_some());
+        assert!(living.time_left().unwrap() > SignedDuration::from_secs(50));
+        let dead = AccessToken::issued_until("opaque".into(), now.checked_sub(Duration::from_secs(5)).unwrap());
+        assert!(dead.check_expiry(Duration::ZERO).unwrap_err().is_token_expired() && dead.claims().is_none());
+        assert!(dead.check_expiry(DEFAULT_LEEWAY).is_ok());
+        assert!(AccessToken::issued(text()).check_expiry(DEFAULT_LEEWAY).is_err());
+        let unknown = AccessToken::issued("opaque".into());
+        assert!(unknown.check_expiry(Duration::ZERO).is_ok() && unknown.time_left().is_none());
     }
 
     #[test]

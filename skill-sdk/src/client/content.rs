@@ -1,12 +1,8 @@
 //! Managed content: files under keys (contract "fabric-api", section 3).
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use bytes::{Bytes, BytesMut};
-use futures_core::Stream;
 use reqwest::Method;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::AsyncRead;
@@ -14,14 +10,11 @@ use tokio_util::io::ReaderStream;
 use url::Url;
 
 use crate::client::Client;
-use crate::client::request::{self, Call, Response, Wait};
+use crate::client::request::{self, Call, PIECE, Response, Wait};
 use crate::error::{Code, Error};
 
 /// The type of content that has no better one.
 pub const OCTET_STREAM: &str = "application/octet-stream";
-
-/// Size of the pieces in which content goes out, in bytes.
-const PIECE: usize = 64 * 1024;
 
 /// The managed content of a project.
 ///
@@ -66,8 +59,7 @@ impl Content {
     /// As [`Content`] says.
     pub async fn upload(&self, key: &str, bytes: impl Into<Bytes>, content_type: &str) -> Result<Value, Error> {
         let bytes = bytes.into();
-        let length = bytes.len() as u64;
-        self.post(key, Pieces(bytes), Some(length), content_type).await
+        self.post(key, content_type, |call| call.bytes(bytes)).await
     }
 
     /// Stores what a reader gives under a key, replacing what was there, without holding it in memory.
@@ -81,20 +73,16 @@ impl Content {
         reader: impl AsyncRead + Send + 'static,
         content_type: &str,
     ) -> Result<Value, Error> {
-        self.post(key, ReaderStream::with_capacity(reader, PIECE), None, content_type).await
+        self.post(key, content_type, |call| call.stream(ReaderStream::with_capacity(reader, PIECE))).await
     }
 
-    async fn post(
-        &self,
-        key: &str,
-        body: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
-        length: Option<u64>,
-        content_type: &str,
-    ) -> Result<Value, Error> {
+    async fn post(&self, key: &str, content_type: &str, body: impl FnOnce(Call) -> Call) -> Result<Value, Error> {
         let url = self.url(key)?;
+        let content_type = HeaderValue::from_str(content_type)
+            .map_err(|_| Error::new(Code::SkillFailed, format!("{content_type:?} cannot be the type of content")))?;
         let call = Call::new(Method::POST, url, format!("cannot upload `{key}`"));
-        let call = call.wait(Wait::IDLE).body(body, length, content_type);
-        self.send(call).await?.json().await
+        let call = body(call.wait(Wait::IDLE).header(CONTENT_TYPE, content_type));
+        self.client.send(call).await?.json().await
     }
 
     /// Opens content for reading.
@@ -104,7 +92,7 @@ impl Content {
     /// As [`Content`] says; [`Error::is_not_found`] when there is nothing under the key.
     pub async fn download(&self, key: &str) -> Result<Download, Error> {
         let call = Call::get(self.url(key)?, format!("cannot download `{key}`"));
-        Ok(Download { response: self.send(call).await? })
+        Ok(Download { response: self.client.send(call).await? })
     }
 
     /// Opens content for reading, or gives `None` when there is nothing under the key.
@@ -127,7 +115,7 @@ impl Content {
     /// As [`Content`] says: only a 404 means that there is nothing.
     pub async fn exists(&self, key: &str) -> Result<bool, Error> {
         let call = Call::new(Method::HEAD, self.url(key)?, format!("cannot look for `{key}`"));
-        match self.send(call).await {
+        match self.client.send(call).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
@@ -162,7 +150,7 @@ impl Content {
         for (name, value) in filter.into_iter().chain(numbers) {
             url.query_pairs_mut().append_pair(name, &value);
         }
-        self.send(Call::get(url, "cannot list content")).await?.json().await
+        self.client.send(Call::get(url, "cannot list content")).await?.json().await
     }
 
     /// Deletes what is under the key. Gives what the platform answers.
@@ -172,11 +160,7 @@ impl Content {
     /// As [`Content`] says; [`Error::is_not_found`] when there is nothing under the key.
     pub async fn delete(&self, key: &str) -> Result<Value, Error> {
         let call = Call::new(Method::DELETE, self.url(key)?, format!("cannot delete `{key}`"));
-        self.send(call).await?.json().await
-    }
-
-    async fn send(&self, call: Call) -> Result<Response, Error> {
-        request::send(Some(self.client.token()), call).await
+        self.client.send(call).await?.json().await
     }
 
     fn url(&self, key: &str) -> Result<Url, Error> {
@@ -246,18 +230,5 @@ impl Download {
         }
         writer.flush().await.map_err(failed)?;
         Ok(written)
-    }
-}
-
-/// Bytes that go out in pieces, so that progress can be seen.
-struct Pieces(Bytes);
-
-impl Stream for Pieces {
-    type Item = std::io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let length = self.0.len().min(PIECE);
-        let piece = self.0.split_to(length);
-        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
     }
 }

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use reqwest::redirect;
 use tokio::runtime;
+use url::Url;
 
 use crate::error::{Code, Error};
+
+use super::tls::VerifySslCert;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,9 +26,10 @@ struct Pool {
 
 static POOLS: Mutex<Vec<Pool>> = Mutex::new(Vec::new());
 
-/// The pool of the current runtime, made when it is first asked for. Loading the roots of trust takes milliseconds, so a
-/// pool for plain HTTP does without them.
-pub(super) fn shared(encrypted: bool) -> Result<reqwest::Client, Error> {
+/// The pool of the current runtime for a URL, made when it is first asked for. Loading the roots of trust takes
+/// milliseconds, so a pool for plain HTTP does without them.
+pub(super) async fn http(url: &Url, _verify: &VerifySslCert) -> Result<reqwest::Client, Error> {
+    let encrypted = url.scheme() == "https";
     let runtime = runtime::Handle::try_current()
         .map_err(|error| Error::new(Code::Internal, "platform calls need a tokio runtime").with_source(error))?
         .id();

@@ -8,19 +8,18 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
-use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::auth::AccessToken;
-use crate::auth::token::DEFAULT_LEEWAY;
+use crate::auth::{AccessToken, TokenSource};
 use crate::error::{Code, Error};
 
 use super::pool;
+use super::tls::VerifySslCert;
 
 /// Longest wait for an answer, and for each step of a transfer, unless said otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,7 +33,7 @@ const SHOWN: usize = 500;
 
 /// How long a call may take.
 #[derive(Clone, Copy)]
-pub(super) struct Wait {
+pub(crate) struct Wait {
     limit: Duration,
     /// Whether progress of the request's body starts the wait anew.
     renewed_by_progress: bool,
@@ -42,92 +41,175 @@ pub(super) struct Wait {
 
 impl Wait {
     /// For calls that are short: the answer must have begun in this time.
-    pub(super) const WHOLE: Self = Self { limit: PATIENCE, renewed_by_progress: false };
+    pub(crate) const WHOLE: Self = Self { limit: PATIENCE, renewed_by_progress: false };
     /// For transfers, which take as long as they take while they get on.
-    pub(super) const IDLE: Self = Self { limit: PATIENCE, renewed_by_progress: true };
+    pub(crate) const IDLE: Self = Self { limit: PATIENCE, renewed_by_progress: true };
 }
 
 /// A request that has not been sent.
-pub(super) struct Call {
+pub(crate) struct Call {
+    head: Head,
+    body: Option<Body>,
+}
+
+/// A request without its body.
+struct Head {
     method: Method,
     url: Url,
     /// What fails if this fails, as the start of an error text.
     failure: String,
     wait: Wait,
-    body: Option<Body>,
+    headers: HeaderMap,
 }
 
-/// A body and what is said about it.
-struct Body {
-    stream: Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>,
-    length: Option<u64>,
-    content_type: String,
+/// What a request carries.
+enum Body {
+    /// Can be sent again.
+    Bytes(Bytes),
+    /// Can be sent once.
+    Stream(BodyStream),
 }
+
+type BodyStream = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
 
 impl Call {
-    pub(super) fn new(method: Method, url: Url, failure: impl Into<String>) -> Self {
-        Self { method, url, failure: failure.into(), wait: Wait::WHOLE, body: None }
+    pub(crate) fn new(method: Method, url: Url, failure: impl Into<String>) -> Self {
+        let head = Head { method, url, failure: failure.into(), wait: Wait::WHOLE, headers: HeaderMap::new() };
+        Self { head, body: None }
     }
 
-    pub(super) fn get(url: Url, failure: impl Into<String>) -> Self {
+    pub(crate) fn get(url: Url, failure: impl Into<String>) -> Self {
         Self::new(Method::GET, url, failure)
     }
 
-    pub(super) fn wait(mut self, wait: Wait) -> Self {
-        self.wait = wait;
+    pub(crate) fn wait(mut self, wait: Wait) -> Self {
+        self.head.wait = wait;
         self
     }
 
-    pub(super) fn body(
-        mut self,
-        stream: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
-        length: Option<u64>,
-        content_type: &str,
-    ) -> Self {
-        self.body = Some(Body { stream: Box::pin(stream), length, content_type: content_type.to_owned() });
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.head.headers.insert(name, value);
         self
+    }
+
+    /// With a body that can be sent again.
+    pub(crate) fn bytes(mut self, bytes: Bytes) -> Self {
+        self.body = Some(Body::Bytes(bytes));
+        self
+    }
+
+    /// With a body that can be sent once.
+    pub(crate) fn stream(mut self, stream: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static) -> Self {
+        self.body = Some(Body::Stream(Box::pin(stream)));
+        self
+    }
+
+    /// The body of the next attempt and its length where it is known, and whether one more can follow.
+    fn next_body(&mut self) -> (Option<(BodyStream, Option<u64>)>, bool) {
+        match self.body.take() {
+            None => (None, true),
+            Some(Body::Bytes(bytes)) => {
+                let (length, pieces) = (bytes.len() as u64, Pieces(bytes.clone()));
+                self.body = Some(Body::Bytes(bytes));
+                (Some((Box::pin(pieces), Some(length))), true)
+            }
+            Some(Body::Stream(stream)) => (Some((stream, None)), false),
+        }
     }
 }
 
-/// Sends a request. An answer whose status is not a success is an error.
+/// In whose name a request is made.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) verify: &'a VerifySslCert,
+    pub(crate) tokens: &'a dyn TokenSource,
+    /// How long after its end a token is still sent.
+    pub(crate) leeway: Duration,
+}
+
+/// Sends a request. An answer whose status is not a success is an error. After a refusal of the token it is sent once more
+/// if there is another token, and if its body can be sent again.
 ///
 /// # Errors
 ///
 /// - [`Code::TokenExpired`] and [`Code::TokenInvalid`] for 401, for 302 and for any answer with `X-Auth-Error` (contract
-///   "fabric-auth", section 7): the former when the token is past its `exp` or the platform's words say so. A token that
+///   "fabric-auth", section 7): the former when the token is past its end or the platform's words say so. A token that
 ///   is past it already is not sent at all.
 /// - [`Code::PlatformUnavailable`] when there is no answer, and for 429 and 5xx.
 /// - [`Code::SkillFailed`] with the [status](Error::http_status) for every other refusal.
-pub(super) async fn send(token: Option<&AccessToken>, call: Call) -> Result<Response, Error> {
-    let Call { method, url, failure, wait, body } = call;
-    let http = pool::shared(url.scheme() == "https")?;
-    let origin = url.origin().ascii_serialization();
-    let mut request = http.request(method, url);
+/// - What the source of tokens fails with.
+pub(crate) async fn send(caller: Caller<'_>, mut call: Call) -> Result<Response, Error> {
+    let mut token = caller.tokens.token().await?;
+    let mut renewed = false;
+    loop {
+        token.check_expiry(caller.leeway)?;
+        let (body, again) = call.next_body();
+        let response = attempt(caller.verify, Some(&token), &call.head, body).await?;
+        if response.is_success() {
+            return Ok(response);
+        }
+        let refused = response.refuses_token();
+        let error = response.refusal(Some(&token)).await;
+        if !refused || renewed {
+            return Err(error);
+        }
+        match caller.tokens.renew(&token).await {
+            Ok(Some(other)) if again => token = other,
+            Ok(_) => return Err(error),
+            Err(why) => return Err(error.with_source(why)),
+        }
+        renewed = true;
+    }
+}
+
+/// Sends a request that needs no token.
+///
+/// # Errors
+///
+/// As for [`send`].
+pub(crate) async fn send_open(verify: &VerifySslCert, call: Call) -> Result<Response, Error> {
+    let response = exchange(verify, call).await?;
+    if response.is_success() { Ok(response) } else { Err(response.refusal(None).await) }
+}
+
+/// Sends a request that needs no token, and gives the answer whatever its status.
+///
+/// # Errors
+///
+/// [`Code::PlatformUnavailable`] when there is no answer.
+pub(crate) async fn exchange(verify: &VerifySslCert, mut call: Call) -> Result<Response, Error> {
+    let (body, _) = call.next_body();
+    attempt(verify, None, &call.head, body).await
+}
+
+async fn attempt(
+    verify: &VerifySslCert,
+    token: Option<&AccessToken>,
+    head: &Head,
+    body: Option<(BodyStream, Option<u64>)>,
+) -> Result<Response, Error> {
+    let Head { method, url, failure, wait, headers } = head;
+    let http = pool::http(url, verify).await?;
+    let mut request = http.request(method.clone(), url.clone()).headers(headers.clone());
     if let Some(token) = token {
-        token.check_expiry(Timestamp::now(), DEFAULT_LEEWAY)?;
         request = request.header(AUTHORIZATION, bearer(token)?);
     }
     let progress = Progress::new();
-    if let Some(Body { stream, length, content_type }) = body {
-        request = request
-            .header(CONTENT_TYPE, content_type)
-            .body(reqwest::Body::wrap_stream(Watched { stream, progress: progress.clone() }));
+    if let Some((stream, length)) = body {
+        request = request.body(reqwest::Body::wrap_stream(Watched { stream, progress: progress.clone() }));
         // hyper sends a stream in chunks unless the length is declared.
         if let Some(length) = length {
             request = request.header(CONTENT_LENGTH, length);
         }
     }
-    let answer = within(wait, &progress, request.send()).await.map_err(|why| match why {
-        Stalled::Silent => unavailable(&failure, &format!("{origin} did not answer in {} s", wait.limit.as_secs())),
+    let origin = || url.origin().ascii_serialization();
+    let answer = within(*wait, &progress, request.send()).await.map_err(|why| match why {
+        Stalled::Silent => unavailable(failure, &format!("{} did not answer in {} s", origin(), wait.limit.as_secs())),
         Stalled::Failed(error) => {
-            unavailable(&failure, &format!("no answer from {origin}")).with_source(error.without_url())
+            unavailable(failure, &format!("no answer from {}", origin())).with_source(error.without_url())
         }
     })?;
-    let response = Response { answer, failure };
-    if response.answer.status().is_success() && !response.answer.headers().contains_key("x-auth-error") {
-        return Ok(response);
-    }
-    Err(response.refusal(token).await)
+    Ok(Response { answer, failure: failure.clone() })
 }
 
 fn bearer(token: &AccessToken) -> Result<HeaderValue, Error> {
@@ -138,30 +220,43 @@ fn bearer(token: &AccessToken) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-fn unavailable(failure: &str, why: &str) -> Error {
+pub(crate) fn unavailable(failure: &str, why: &str) -> Error {
     Error::new(Code::PlatformUnavailable, format!("{failure}: {why}"))
 }
 
 /// Whether a name can be a segment of a path. Empty ones vanish, dots mean a place above, in every spelling, and tabs and
 /// line ends are taken out before a URL is read (WHATWG URL, "double-dot path segment", "ASCII tab or newline"): the
 /// request would be for something else.
-pub(super) fn is_segment(name: &str) -> bool {
+pub(crate) fn is_segment(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(char::is_control)
 }
 
-/// An answer that is a success.
-pub(super) struct Response {
+/// An answer.
+pub(crate) struct Response {
     answer: reqwest::Response,
     failure: String,
 }
 
 impl Response {
-    pub(super) fn headers(&self) -> &HeaderMap {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.answer.status()
+    }
+
+    fn is_success(&self) -> bool {
+        self.status().is_success() && !self.headers().contains_key(AUTH_ERROR)
+    }
+
+    /// Whether the answer says that the token is no good (contract "fabric-auth", section 7).
+    fn refuses_token(&self) -> bool {
+        matches!(self.status(), StatusCode::UNAUTHORIZED | StatusCode::FOUND) || self.headers().contains_key(AUTH_ERROR)
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
         self.answer.headers()
     }
 
     /// The next piece of the body.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let failure = &self.failure;
         match tokio::time::timeout(PATIENCE, self.answer.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
@@ -171,7 +266,7 @@ impl Response {
     }
 
     /// The body as JSON, of which at most 16 MiB are read.
-    pub(super) async fn json<T: DeserializeOwned>(mut self) -> Result<T, Error> {
+    pub(crate) async fn json<T: DeserializeOwned>(mut self) -> Result<T, Error> {
         let body = self.read(JSON_LIMIT).await?;
         if body.len() > JSON_LIMIT {
             return Err(unavailable(&self.failure, &format!("the answer is over {JSON_LIMIT} bytes")));
@@ -184,7 +279,7 @@ impl Response {
     }
 
     /// Reads up to the limit and, if there is more, a little beyond.
-    async fn read(&mut self, limit: usize) -> Result<Bytes, Error> {
+    pub(crate) async fn read(&mut self, limit: usize) -> Result<Bytes, Error> {
         let mut body = BytesMut::new();
         while body.len() <= limit {
             match self.chunk().await? {
@@ -195,18 +290,20 @@ impl Response {
         Ok(body.freeze())
     }
 
+    /// The failure that an answer means which is no success.
     async fn refusal(mut self, token: Option<&AccessToken>) -> Error {
-        let status = self.answer.status();
-        let auth_error = self.answer.headers().get("x-auth-error").map(|value| words(value.as_bytes()));
+        let status = self.status();
+        let refuses_token = self.refuses_token();
+        let auth_error = self.headers().get(AUTH_ERROR).map(|value| words(value.as_bytes()));
         let body = self.read(REFUSAL_LIMIT).await.unwrap_or_default();
         let message = body_message(&body);
         let failure = &self.failure;
-        if status == StatusCode::UNAUTHORIZED || status == StatusCode::FOUND || auth_error.is_some() {
+        if refuses_token {
             let said = auth_error.unwrap_or(message);
-            let past = token.map(|token| token.check_expiry(Timestamp::now(), Duration::ZERO));
-            let expired = matches!(past, Some(Err(_))) || said.to_ascii_lowercase().contains("expired");
+            let past = token.and_then(|token| token.check_expiry(Duration::ZERO).err());
+            let expired = past.is_some() || said.to_ascii_lowercase().contains("expired");
             let mut detail = format!("{failure}: Authentication error: {said}");
-            if let Some(Err(when)) = past {
+            if let Some(when) = past {
                 detail = format!("{detail}. {when}");
             }
             let code = if expired { Code::TokenExpired } else { Code::TokenInvalid };
@@ -223,6 +320,9 @@ impl Response {
     }
 }
 
+/// The header that says why a token was refused.
+const AUTH_ERROR: &str = "x-auth-error";
+
 /// What a refusal says (contract "fabric-api", section 1).
 fn body_message(body: &[u8]) -> String {
     #[derive(Deserialize)]
@@ -237,8 +337,8 @@ fn body_message(body: &[u8]) -> String {
     }
 }
 
-/// Text of a platform as it may stand in an error: short, on one line, without tokens.
-fn words(text: &[u8]) -> String {
+/// Text of a server as it may stand in an error: short, on one line, without tokens.
+pub(crate) fn words(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let clean = crate::redact(line.trim());
@@ -266,9 +366,25 @@ impl Progress {
     }
 }
 
+/// Bytes that go out in pieces, so that progress can be seen.
+struct Pieces(Bytes);
+
+/// Size of the pieces in which a body goes out, in bytes.
+pub(crate) const PIECE: usize = 64 * 1024;
+
+impl Stream for Pieces {
+    type Item = std::io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let length = self.0.len().min(PIECE);
+        let piece = self.0.split_to(length);
+        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+    }
+}
+
 /// A body that notes its progress.
 struct Watched {
-    stream: Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>,
+    stream: BodyStream,
     progress: Progress,
 }
 

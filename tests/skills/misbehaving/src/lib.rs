@@ -58,7 +58,7 @@ async fn caller(_: Value, ctx: Context) -> Result<Caller> {
     Ok(Caller {
         endpoint: client.api_endpoint().to_owned(),
         project: client.project().to_owned(),
-        subject: client.token().claims().subject.clone(),
+        subject: client.token().await?.claims().map(|claims| claims.subject.clone()).unwrap_or_default(),
         activation: ctx.activation_id().to_owned(),
         session: ctx.message().session_id().map(str::to_owned),
         has_deadline: ctx.remaining().is_some_and(|left| left > Duration::ZERO),
