@@ -4,16 +4,24 @@
 //! - [`source`]: where the token of a request comes from
 //! - [`personal_access`]: makes tokens with a personal access config
 //! - [`profile`]: the command line's configuration file
+//! - [`client_credentials`]: fetches tokens from an OAuth server
 //! - [`environment`]: the variables that are read
+//! - [`login`]: what somebody has entered
+//! - `credentials`: which of all these counts
 
+pub mod client_credentials;
+pub(crate) mod credentials;
 pub mod environment;
+pub mod login;
 pub mod personal_access;
 pub mod profile;
 mod renewing;
 pub mod source;
 pub mod token;
 
+pub use client_credentials::ClientCredentials;
 pub use environment::{Environment, ProcessEnvironment};
+pub use login::Login;
 pub use personal_access::{PersonalAccessConfig, PersonalAccessTokens};
 pub use renewing::RENEWAL_MARGIN;
 pub use source::{FixedToken, TokenFuture, TokenSource, from_fn};

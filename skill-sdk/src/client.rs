@@ -2,6 +2,7 @@
 //!
 //! One request path serves every resource: see `request`. Each resource has a file of its own.
 //!
+//! - `builder`: clients that are not made from a message
 //! - [`content`]: managed content, files under keys
 //! - `pool`, `tls`: the connections that requests are made over
 
@@ -21,10 +22,12 @@ use crate::auth::{AccessToken, FixedToken, ProcessEnvironment, TokenSource};
 use crate::error::{Code, Error};
 use crate::message::Message;
 
+pub use builder::ClientBuilder;
 pub use content::Content;
 use request::{Call, Caller, Response, Wait};
 pub use tls::VerifySslCert;
 
+mod builder;
 pub mod content;
 mod pool;
 pub(crate) mod request;
@@ -34,6 +37,9 @@ pub mod tls;
 /// section 2).
 const KEYS: [&str; 3] = ["apiEndpoint", "token", "projectId"];
 
+/// The version of the platform's API that paths name unless told otherwise (contract "fabric-auth", section 1).
+const DEFAULT_API_VERSION: u32 = 4;
+
 /// A client that acts for somebody in a project of a platform. Cheap to clone.
 ///
 /// All clients of a process share one pool of connections.
@@ -42,9 +48,12 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     base: Url,
+    api_version: u32,
     project: String,
     verify: VerifySslCert,
     tokens: Arc<dyn TokenSource>,
+    /// What says who asks.
+    identity: &'static str,
     leeway: Duration,
 }
 
@@ -112,11 +121,36 @@ impl Client {
         token.check_expiry(options.leeway)?;
         Ok(Self(Arc::new(Inner {
             base,
+            api_version: DEFAULT_API_VERSION,
             project: project.to_owned(),
             verify: options.verify_ssl_cert.clone().or_environment(&ProcessEnvironment),
             tokens: Arc::new(FixedToken::new(token)),
+            identity: "the message",
             leeway: options.leeway,
         })))
+    }
+
+    /// Makes a client from parameters, the environment and a profile: see [`ClientBuilder`].
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// Makes a client from the environment alone. See [`ClientBuilder`] for the variables.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ClientBuilder::build`].
+    pub fn from_env() -> Result<Self, Error> {
+        Self::builder().without_profile().build()
+    }
+
+    /// Makes a client from a profile alone.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ClientBuilder::build`].
+    pub fn from_profile(name: &str) -> Result<Self, Error> {
+        Self::builder().without_environment().profile(name).build()
     }
 
     /// Where the platform is, without a trailing slash.
@@ -151,7 +185,7 @@ impl Client {
     /// The URL of something in the project: `{api}/fabric/v4/projects/{project}/{segments}`.
     fn project_url<'s>(&'s self, segments: impl IntoIterator<Item = &'s str>) -> Url {
         let inside = ["projects", self.project()].into_iter().chain(segments);
-        fabric_url(&self.0.base, inside)
+        fabric_url(&self.0.base, self.0.api_version, inside)
     }
 }
 
@@ -160,6 +194,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("api_endpoint", &self.api_endpoint())
             .field("project", &self.0.project)
+            .field("identity", &self.0.identity)
             .finish_non_exhaustive()
     }
 }
@@ -222,11 +257,11 @@ fn base_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn fabric_url<'s>(base: &Url, segments: impl IntoIterator<Item = &'s str>) -> Url {
+fn fabric_url<'s>(base: &Url, version: u32, segments: impl IntoIterator<Item = &'s str>) -> Url {
     let mut url = base.clone();
     // Only URLs without a host have no segments, and `base_url` lets none through.
     if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(["fabric", "v4"]).extend(segments);
+        path.pop_if_empty().extend(["fabric", &format!("v{version}")]).extend(segments);
     }
     url
 }
@@ -239,7 +274,7 @@ pub(crate) async fn fetch_server_time(base: &Url, verify: &VerifySslCert) -> Res
         server_ts: Option<i64>,
     }
 
-    let url = fabric_url(base, ["info"]);
+    let url = fabric_url(base, DEFAULT_API_VERSION, ["info"]);
     let call = Call::get(url, "cannot read the platform's clock").wait(Wait::WHOLE);
     let info: Info = request::send_open(verify, call).await?.json().await?;
     info.server_ts

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::auth::login::{self, Login};
 use crate::error::{Code, Error};
 
 /// A token.
@@ -41,6 +43,11 @@ pub trait Environment {
         self.path("HOME")
     }
 
+    /// What somebody has entered in this process; see [`Client::login`](crate::Client::login).
+    fn login(&self) -> Option<Arc<Login>> {
+        None
+    }
+
     /// The value of a variable that names a file or folder.
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.raw(name).filter(|value| !value.is_empty()).map(PathBuf::from)
@@ -72,6 +79,10 @@ impl Environment for ProcessEnvironment {
 
     fn home(&self) -> Option<PathBuf> {
         std::env::home_dir().filter(|home| !home.as_os_str().is_empty())
+    }
+
+    fn login(&self) -> Option<Arc<Login>> {
+        login::current()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Personal access configs: a private key, and the tokens made with it (contract "fabric-auth", sections 3 and 5).
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,9 @@ use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
+use crate::auth::environment::CORTEX_PERSONAL_ACCESS_CONFIG;
 use crate::auth::renewing::Renewing;
-use crate::auth::{AccessToken, TokenFuture, TokenSource};
+use crate::auth::{AccessToken, Environment, TokenFuture, TokenSource};
 use crate::client::{VerifySslCert, fetch_server_time};
 use crate::error::{Code, Error};
 
@@ -82,24 +83,57 @@ impl PersonalAccessConfig {
     /// [`Code::TokenInvalid`], which names the absent field or the part of the key that cannot be used. No value of the
     /// config is part of the error.
     pub fn from_json(text: &str) -> Result<Self, Error> {
+        Self::parse(text).map_err(|why| unable(format!("the config {why}")))
+    }
+
+    /// Reads a config from a file. This blocks on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TokenInvalid`] for a file that cannot be read, otherwise as for [`from_json`](Self::from_json). The path is
+    /// named.
+    pub fn from_file(path: &Path) -> Result<Self, Error> {
+        Self::from_file_of(path, "the config")
+    }
+
+    /// Reads a config as a variable has it: JSON, when it begins with `{`, else the path of a file (contract "fabric-auth",
+    /// section 2). This may block on the disk.
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_file`](Self::from_file). The variable is named.
+    pub(crate) fn from_variable(value: &str, environment: &dyn Environment) -> Result<Self, Error> {
+        let value = value.trim();
+        if value.starts_with('{') {
+            return Self::parse(value).map_err(|why| unable(format!("{CORTEX_PERSONAL_ACCESS_CONFIG} {why}")));
+        }
+        let path = expand_home(value, environment);
+        Self::from_file_of(&path, &format!("{CORTEX_PERSONAL_ACCESS_CONFIG} names a file that"))
+    }
+
+    fn from_file_of(path: &Path, what: &str) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| unable(format!("{what} cannot be read: {}", path.display())).with_source(error))?;
+        let text = SecretString::from(text);
+        Self::parse(text.expose_secret()).map_err(|why| unable(format!("{what} {why}: {}", path.display())))
+    }
+
+    /// Reads a config, or says what is the matter with it.
+    fn parse(text: &str) -> Result<Self, String> {
         let file: File = serde_json::from_str(text).map_err(|error| {
             // The kind and the place of the fault, without serde's words: they quote the text, and it holds a key.
-            unable(format!(
-                "the config is not valid JSON of its form (line {}, column {})",
-                error.line(),
-                error.column()
-            ))
+            format!("is not valid JSON of its form (line {}, column {})", error.line(), error.column())
         })?;
         let jwk = required("jwk", file.jwk)?;
         if jwk.kty.as_deref() != Some("OKP") || jwk.crv.as_deref() != Some("Ed25519") {
-            return Err(unable("unusable key: kty must be OKP and crv Ed25519"));
+            return Err("has an unusable key: kty must be OKP and crv Ed25519".to_owned());
         }
         let x = required("jwk.x", jwk.x)?;
         if bytes_32(&x).is_none() {
-            return Err(unable("unusable key: x must be 32 bytes of base64url"));
+            return Err("has an unusable key: x must be 32 bytes of base64url".to_owned());
         }
         let seed = bytes_32(required("jwk.d", jwk.d)?.0.expose_secret())
-            .ok_or_else(|| unable("unusable key: d must be 32 bytes of base64url"))?;
+            .ok_or("has an unusable key: d must be 32 bytes of base64url")?;
         let key_id = match jwk.kid.filter(|kid| !kid.is_empty()) {
             Some(kid) => kid,
             None => thumbprint(&x)?,
@@ -114,17 +148,6 @@ impl PersonalAccessConfig {
             key_id,
             key,
         })
-    }
-
-    /// Reads a config from a file. This blocks on the disk.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::TokenInvalid`] for a file that cannot be read, otherwise as for [`from_json`](Self::from_json).
-    pub fn from_file(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| unable(format!("cannot read the config {}", path.display())).with_source(error))?;
-        Self::from_json(&text)
     }
 
     /// Makes a token that the platform accepts, whatever the local clock says: its times come from the platform's.
@@ -148,8 +171,8 @@ impl PersonalAccessConfig {
     }
 
     /// A source of tokens that live for `ttl`: each is used until 30 s before its end, and then made anew.
-    pub fn tokens(self: Arc<Self>, ttl: Duration, verify: VerifySslCert) -> PersonalAccessTokens {
-        PersonalAccessTokens { config: self, ttl, verify, current: Renewing::default() }
+    pub fn tokens(self: Arc<Self>, ttl: Duration, verify: &VerifySslCert) -> Arc<PersonalAccessTokens> {
+        Arc::new(PersonalAccessTokens { config: self, ttl, verify: verify.clone(), current: Renewing::default() })
     }
 
     /// Makes a token for a given time.
@@ -247,8 +270,16 @@ fn unable(why: impl fmt::Display) -> Error {
     Error::new(Code::TokenInvalid, format!("{UNABLE}{why}"))
 }
 
-fn required<T>(field: &str, value: Option<T>) -> Result<T, Error> {
-    value.ok_or_else(|| unable(format!("the config lacks {field}")))
+fn required<T>(field: &str, value: Option<T>) -> Result<T, String> {
+    value.ok_or_else(|| format!("lacks {field}"))
+}
+
+/// A path in which a leading `~` stands for the user's home.
+pub(crate) fn expand_home(path: &str, environment: &dyn Environment) -> PathBuf {
+    match (path.strip_prefix("~/"), environment.home()) {
+        (Some(below), Some(home)) => home.join(below),
+        _ => PathBuf::from(path),
+    }
 }
 
 fn bytes_32(base64url: &str) -> Option<[u8; 32]> {
@@ -256,10 +287,10 @@ fn bytes_32(base64url: &str) -> Option<[u8; 32]> {
 }
 
 /// The key's RFC 7638 thumbprint.
-fn thumbprint(x: &str) -> Result<String, Error> {
+fn thumbprint(x: &str) -> Result<String, &'static str> {
     let public = serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": Value::from(x)});
-    let jwk: Jwk = serde_json::from_value(public).map_err(|_| unable("unusable key: x is refused"))?;
-    jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| unable("unusable key: x is refused"))
+    let jwk: Jwk = serde_json::from_value(public).map_err(|_| "has an unusable key: x is refused")?;
+    jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| "has an unusable key: x is refused")
 }
 
 #[cfg(test)]
@@ -325,9 +356,9 @@ mod tests {
             (without("audience"), "the config lacks audience"),
             (without("username"), "the config lacks username"),
             (without("url"), "the config lacks url"),
-            (with_key("kty", "RSA"), "unusable key: kty must be OKP and crv Ed25519"),
-            (with_key("x", "short"), "unusable key: x must be 32 bytes of base64url"),
-            (with_key("d", "hunter2"), "unusable key: d must be 32 bytes of base64url"),
+            (with_key("kty", "RSA"), "the config has an unusable key: kty must be OKP and crv Ed25519"),
+            (with_key("x", "short"), "the config has an unusable key: x must be 32 bytes of base64url"),
+            (with_key("d", "hunter2"), "the config has an unusable key: d must be 32 bytes of base64url"),
             (r#"{"jwk": "hunter2"}"#.to_owned(), "the config is not valid JSON of its form (line 1, column 17)"),
         ] {
             let error = PersonalAccessConfig::from_json(&text).unwrap_err();

@@ -26,6 +26,9 @@ const LAST_SECOND: f64 = 253_402_207_200.0;
 /// What every refusal of a token begins with (contract "fabric-auth", section 6).
 const INVALID: &str = "Your Cortex Token is invalid: ";
 
+/// What is wrong with a text that has not the form of a token.
+pub(crate) const NOT_A_JWT: &str = "not a JWT";
+
 /// A bearer token together with what is known about it. Cheap to clone.
 ///
 /// The signature is not looked at: a client cannot know the platform's key, and the platform checks it on every call. Hosts
@@ -164,9 +167,8 @@ struct Body {
 
 impl Claims {
     fn of(token: &str) -> Result<Self, String> {
-        const NOT_A_JWT: &str = "not a JWT";
         if token.len() > LONGEST {
-            return Err(format!("not a JWT: {} bytes are too many", token.len()));
+            return Err(format!("{NOT_A_JWT}: {} bytes are too many", token.len()));
         }
         let mut parts = token.split('.');
         let (Some(header), Some(body), Some(signature), None) =

@@ -1,0 +1,237 @@
+//! Tokens of an OAuth server, for a program that acts for itself: the client credentials grant (RFC 6749, section 4.4;
+//! contract "cdf-iam", section 7).
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use url::{Url, form_urlencoded};
+
+use crate::auth::renewing::Renewing;
+use crate::auth::{AccessToken, TokenFuture, TokenSource};
+use crate::client::VerifySslCert;
+use crate::client::request::{self, Call, Response, words};
+use crate::error::{Code, Error};
+
+/// What every failure to fetch a token begins with (contract "cdf-iam", section 7).
+const FAILURE: &str = "Error generating access token";
+
+/// The parts of the request that are set here, and cannot be custom arguments.
+const RESERVED: [&str; 4] = ["grant_type", "scope", "client_id", "client_secret"];
+
+/// Most bytes of the server's answer that are read.
+const ANSWER_LIMIT: usize = 1024 * 1024;
+
+/// A program's credentials at an OAuth server. As a [`TokenSource`] they keep one token, which is fetched again 30 s before
+/// it ends.
+///
+/// ```
+/// # use skill_sdk::Client;
+/// # use skill_sdk::auth::ClientCredentials;
+/// let credentials = ClientCredentials::new("https://login.example.com/oauth2/token", "my-id", "my-secret")?
+///     .scope("https://api.example.com/.default")
+///     .argument("audience", "https://api.example.com")?;
+/// let client = Client::builder()
+///     .api_endpoint("https://api.example.com")
+///     .project("orders-dev")
+///     .token_source(credentials)
+///     .build()?;
+/// # Ok::<_, skill_sdk::Error>(())
+/// ```
+pub struct ClientCredentials {
+    token_url: Url,
+    client_id: String,
+    client_secret: SecretString,
+    scopes: Vec<String>,
+    arguments: Vec<(String, String)>,
+    secret_in_body: bool,
+    verify: VerifySslCert,
+    current: Renewing,
+}
+
+impl ClientCredentials {
+    /// Credentials at the server whose tokens are at the URL.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TokenInvalid`] when the URL is no http or https URL.
+    pub fn new(
+        token_url: &str,
+        client_id: impl Into<String>,
+        client_secret: impl Into<SecretString>,
+    ) -> Result<Self, Error> {
+        let unusable = |why: &str| Error::new(Code::TokenInvalid, format!("{FAILURE}: the token URL {why}"));
+        let token_url = Url::parse(token_url).map_err(|error| unusable(&format!("is not a URL: {error}")))?;
+        if !matches!(token_url.scheme(), "http" | "https") {
+            return Err(unusable("must be an http or https URL"));
+        }
+        if !token_url.username().is_empty() || token_url.password().is_some() {
+            return Err(unusable("must not hold a user name or password"));
+        }
+        Ok(Self {
+            token_url,
+            client_id: client_id.into(),
+            client_secret: client_secret.into(),
+            scopes: Vec::new(),
+            arguments: Vec::new(),
+            secret_in_body: false,
+            verify: VerifySslCert::default(),
+            current: Renewing::default(),
+        })
+    }
+
+    /// Credentials of an application in Azure, for a Cognite cluster such as `westeurope-1`.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TokenInvalid`] when the tenant cannot be part of a URL.
+    pub fn azure(
+        tenant: &str,
+        cluster: &str,
+        client_id: impl Into<String>,
+        client_secret: impl Into<SecretString>,
+    ) -> Result<Self, Error> {
+        let url = format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
+        Ok(Self::new(&url, client_id, client_secret)?.scope(format!("https://{cluster}.cognitedata.com/.default")))
+    }
+
+    /// Asks for a scope, beside those asked for before.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scopes.push(scope.into());
+        self
+    }
+
+    /// Sends one more argument, such as `audience`.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TokenInvalid`] for `grant_type`, `scope`, `client_id` and `client_secret`, which are set here.
+    pub fn argument(mut self, name: impl Into<String>, value: impl Into<String>) -> Result<Self, Error> {
+        let name = name.into();
+        if RESERVED.contains(&name.as_str()) {
+            return Err(Error::new(Code::TokenInvalid, format!("{FAILURE}: the argument `{name}` is set already")));
+        }
+        self.arguments.push((name, value.into()));
+        Ok(self)
+    }
+
+    /// Sends the id and the secret in the body, for servers that do not take them as HTTP Basic authentication.
+    pub fn secret_in_body(mut self) -> Self {
+        self.secret_in_body = true;
+        self
+    }
+
+    /// Whether the server's certificate is checked, and against what.
+    pub fn verify_ssl_cert(mut self, verify: impl Into<VerifySslCert>) -> Self {
+        self.verify = verify.into();
+        self
+    }
+
+    async fn fetch(&self) -> Result<AccessToken, Error> {
+        let began = Instant::now();
+        let response = request::exchange(&self.verify, self.request()?).await?;
+        let Grant { access_token, expires_in } = read(response).await?;
+        Ok(match expires_in.and_then(|lifetime| began.checked_add(lifetime)) {
+            Some(end) => AccessToken::issued_until(access_token, end),
+            None => AccessToken::issued(access_token),
+        })
+    }
+
+    fn request(&self) -> Result<Call, Error> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials");
+        if !self.scopes.is_empty() {
+            form.append_pair("scope", &self.scopes.join(" "));
+        }
+        form.extend_pairs(&self.arguments);
+        if self.secret_in_body {
+            form.append_pair("client_id", &self.client_id);
+            form.append_pair("client_secret", self.client_secret.expose_secret());
+        }
+        let call = Call::new(Method::POST, self.token_url.clone(), FAILURE)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .bytes(Bytes::from(form.finish()));
+        Ok(if self.secret_in_body { call } else { call.header(AUTHORIZATION, self.basic()?) })
+    }
+
+    /// Id and secret are form-encoded before they are joined (RFC 6749, section 2.3.1).
+    fn basic(&self) -> Result<HeaderValue, Error> {
+        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let pair = format!("{}:{}", encode(&self.client_id), encode(self.client_secret.expose_secret()));
+        let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
+            .map_err(|_| Error::new(Code::TokenInvalid, format!("{FAILURE}: id and secret cannot be sent")))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+impl TokenSource for ClientCredentials {
+    fn token(&self) -> TokenFuture<'_, AccessToken> {
+        Box::pin(self.current.token(|| self.fetch()))
+    }
+
+    fn renew<'a>(&'a self, refused: &'a AccessToken) -> TokenFuture<'a, Option<AccessToken>> {
+        Box::pin(async { self.current.other_than(refused, || self.fetch()).await.map(Some) })
+    }
+}
+
+impl fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCredentials")
+            .field("token_url", &self.token_url.as_str())
+            .field("client_id", &self.client_id)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the server gives (RFC 6749, section 5.1).
+struct Grant {
+    access_token: SecretString,
+    expires_in: Option<Duration>,
+}
+
+/// What the server may say (RFC 6749, sections 5.1 and 5.2).
+#[derive(Deserialize)]
+struct Answer {
+    access_token: Option<String>,
+    expires_in: Option<Value>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+async fn read(mut response: Response) -> Result<Grant, Error> {
+    let status = response.status();
+    let body = response.read(ANSWER_LIMIT).await?;
+    let answer: Option<Answer> = serde_json::from_slice(&body).ok();
+    if !status.is_success() {
+        let (error, description) = match answer {
+            Some(answer) => (answer.error, answer.error_description),
+            None => (None, Some(String::from_utf8_lossy(&body).into_owned())),
+        };
+        let said = |text: Option<String>| words(text.unwrap_or_default().as_bytes());
+        let detail = format!("{FAILURE}: {}, {}, {}", said(error), status.as_u16(), said(description));
+        let busy = status.is_server_error() || status.as_u16() == 429;
+        let code = if busy { Code::PlatformUnavailable } else { Code::TokenInvalid };
+        return Err(Error::new(code, detail).with_http_status(status.as_u16()));
+    }
+    let lacks = |what: &str| Error::new(Code::TokenInvalid, format!("{FAILURE}: the answer has no {what}"));
+    let answer = answer.ok_or_else(|| lacks("JSON object"))?;
+    let access_token = answer.access_token.filter(|token| !token.is_empty()).ok_or_else(|| lacks("access_token"))?;
+    // Some servers write the number as text.
+    let seconds = match answer.expires_in {
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    let expires_in = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
+    Ok(Grant { access_token: access_token.into(), expires_in })
+}

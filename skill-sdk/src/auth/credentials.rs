@@ -1,0 +1,249 @@
+//! How credentials are found: parameters, then what was entered at a login, then the environment, then a profile (contract
+//! "fabric-auth", sections 1, 2 and 8).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::auth::environment::{
+    CORTEX_CONFIG_DIR, CORTEX_PERSONAL_ACCESS_CONFIG, CORTEX_PROJECT, CORTEX_TOKEN, CORTEX_URI, CORTEX_URL,
+};
+use crate::auth::token::NOT_A_JWT;
+use crate::auth::{AccessToken, Environment, FixedToken, PersonalAccessConfig, TokenSource, profile};
+use crate::client::VerifySslCert;
+use crate::error::{Code, Error};
+
+/// The first line of every failure to find credentials (contract "fabric-auth", section 8).
+const HEADING: &str = "Your Cortex credentials could not be retrieved.";
+
+/// What a client needs.
+pub(crate) struct Credentials {
+    pub(crate) url: String,
+    pub(crate) project: String,
+    pub(crate) tokens: Arc<dyn TokenSource>,
+    /// What says who asks.
+    pub(crate) origin: &'static str,
+}
+
+/// Where credentials are looked for.
+pub(crate) struct Sources<'a> {
+    pub(crate) api_endpoint: Option<&'a str>,
+    pub(crate) project: Option<&'a str>,
+    pub(crate) identity: Option<&'a Identity>,
+    /// `None` when the environment does not count.
+    pub(crate) environment: Option<&'a dyn Environment>,
+    /// `None` when profiles do not count.
+    pub(crate) profiles: Option<Profiles>,
+    /// How long tokens live that are made.
+    pub(crate) ttl: Duration,
+    pub(crate) verify: VerifySslCert,
+    pub(crate) leeway: Duration,
+}
+
+/// The file of profiles, and which of them is meant.
+pub(crate) struct Profiles {
+    /// `None` when the user has no home.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) name: Option<String>,
+}
+
+/// Who asks.
+pub(crate) enum Identity {
+    Token(SecretString),
+    Config(Arc<PersonalAccessConfig>),
+    Source(Arc<dyn TokenSource>),
+}
+
+impl Profiles {
+    /// The file that the environment names, else the one in the user's home.
+    pub(crate) fn of(environment: &dyn Environment, name: Option<String>) -> Self {
+        let home = || environment.home().map(|home| home.join(".cortex"));
+        let folder = environment.path(CORTEX_CONFIG_DIR).or_else(home);
+        Self { path: folder.as_deref().map(profile::path), name }
+    }
+
+    fn read(&self) -> Result<Option<PersonalAccessConfig>, Error> {
+        let Some(path) = &self.path else { return Ok(None) };
+        if let Some(name) = &self.name
+            && !path.exists()
+        {
+            let why = format!("Profile with name \"{name}\" could not be located: there is no file {}", path.display());
+            return Err(failure(Code::TokenMissing, &why, ADVICE));
+        }
+        profile::read(path, self.name.as_deref()).map_err(|error| match error.code() {
+            Code::TokenMissing => failure(error.code(), &error.chain(), ADVICE),
+            _ => error,
+        })
+    }
+}
+
+/// What can be done about credentials that are nowhere.
+const ADVICE: &str = "Run \"cortex configure\" or \"skill-runtime auth login\", or use Client::login().";
+
+impl Sources<'_> {
+    /// Finds what a client needs, each value on its own. `None` when nothing says who asks, nor where.
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::TokenMissing`] when nothing says who asks, but something where;
+    /// - [`Code::TokenInvalid`] and [`Code::TokenExpired`] when a source that counts cannot be used;
+    /// - [`Code::InvalidMessage`] when there is no URL or no project; [`Error::missing`] names it.
+    pub(crate) fn find(&self) -> Result<Option<Credentials>, Error> {
+        let environment = self.environment;
+        let variable = |name| environment.map_or(Ok(None), |environment| environment.text(name));
+        let login = environment.and_then(Environment::login);
+        let mut config = Config { environment, profiles: self.profiles.as_ref(), found: None };
+
+        let make = |config: &Arc<PersonalAccessConfig>| Arc::clone(config).tokens(self.ttl, &self.verify);
+        let who: Option<(Arc<dyn TokenSource>, &str)> = if let Some(Identity::Source(source)) = self.identity {
+            Some((Arc::clone(source), "a source of tokens"))
+        } else if let Some(Identity::Token(token)) = self.identity {
+            Some((self.fixed(token.clone(), "the parameter `token`")?, "the parameter `token`"))
+        } else if let Some(Identity::Config(given)) = self.identity {
+            config.found = Some(Some((Arc::clone(given), "the parameter `config`")));
+            Some((make(given), "the parameter `config`"))
+        } else if let Some(login) = &login {
+            config.found = Some(Some((Arc::clone(&login.config), "the login")));
+            Some((make(&login.config), "the login"))
+        } else if let Some(token) = variable(CORTEX_TOKEN)? {
+            Some((self.fixed(token.into(), CORTEX_TOKEN)?, CORTEX_TOKEN))
+        } else if let Some((config, origin)) = config.get()? {
+            Some((make(config), *origin))
+        } else {
+            None
+        };
+
+        let url = if let Some(url) = self.api_endpoint {
+            Some(url.to_owned())
+        } else if let Some(login) = &login {
+            Some(login.api_endpoint.clone())
+        } else if let Some(url) = url_of_variables(variable(CORTEX_URI)?, variable(CORTEX_URL)?) {
+            Some(url)
+        } else {
+            config.get()?.map(|(config, _)| config.url.clone())
+        };
+        let ((tokens, origin), url) = match (who, url) {
+            (Some(who), Some(url)) => (who, url),
+            (None, None) => return Ok(None),
+            (None, Some(_)) => return Err(self.nobody()),
+            (Some(_), None) => return Err(nowhere()),
+        };
+
+        let project = if let Some(project) = self.project {
+            Some(project.to_owned())
+        } else if let Some(project) = login.as_ref().and_then(|login| login.project.clone()) {
+            Some(project)
+        } else if let Some(project) = variable(CORTEX_PROJECT)? {
+            Some(project)
+        } else {
+            config.get()?.and_then(|(config, _)| config.project.clone())
+        };
+        let project = project.ok_or_else(no_project)?;
+        tracing::debug!(url, project, identity = origin, "found credentials");
+        Ok(Some(Credentials { url, project, tokens, origin }))
+    }
+
+    /// The failure when nothing says who asks.
+    pub(crate) fn nobody(&self) -> Error {
+        let mut looked = vec!["the parameters `token` and `config` are not given".to_owned()];
+        let mut empty_token = false;
+        if let Some(environment) = self.environment {
+            empty_token = environment.raw(CORTEX_TOKEN).is_some();
+            let state = if empty_token { "set, but empty" } else { "not set" };
+            looked.push(format!("{CORTEX_TOKEN} is {state}"));
+            looked.push(format!("{CORTEX_PERSONAL_ACCESS_CONFIG} is not set"));
+        }
+        if let Some(profiles) = &self.profiles {
+            looked.push(match &profiles.path {
+                Some(path) if path.exists() => format!("{} has no profiles", path.display()),
+                Some(path) => format!("there is no file {}", path.display()),
+                None => format!("there is no home folder, and {CORTEX_CONFIG_DIR} is not set"),
+            });
+        }
+        let why = format!("There is no token: {}.", looked.join("; "));
+        // Case 2 of the page, else case 1.
+        let remove = if empty_token { "Remove the empty value of CORTEX_TOKEN. " } else { "" };
+        failure(Code::TokenMissing, &why, &format!("{remove}{ADVICE}"))
+    }
+
+    /// A token that was given, if it is any good.
+    fn fixed(&self, text: SecretString, origin: &str) -> Result<Arc<dyn TokenSource>, Error> {
+        let token = AccessToken::decode(text).and_then(|token| token.check_expiry(self.leeway).map(|()| token));
+        let token = token.map_err(|error| {
+            let advice = if error.detail().contains(NOT_A_JWT) {
+                // Case 2 of the page.
+                match origin {
+                    CORTEX_TOKEN => "Remove that value from CORTEX_TOKEN: unset it, or set it to a token.",
+                    _ => "Give a token of the platform.",
+                }
+            } else {
+                // Case 3 of the page.
+                "Get a new token, and pass the platform's URL and the token to the client directly."
+            };
+            failure(error.code(), &format!("{origin} cannot be used: {}", error.detail()), advice)
+        })?;
+        Ok(Arc::new(FixedToken::new(token)))
+    }
+}
+
+/// The personal access config, which counts as a whole for whatever is not said before: the one that was given, else that of
+/// the environment, else that of the profile. It is read once, when something is still unknown.
+struct Config<'a> {
+    environment: Option<&'a dyn Environment>,
+    profiles: Option<&'a Profiles>,
+    /// The config and what it is, once that is known.
+    found: Option<Option<(Arc<PersonalAccessConfig>, &'static str)>>,
+}
+
+impl Config<'_> {
+    fn get(&mut self) -> Result<Option<&(Arc<PersonalAccessConfig>, &'static str)>, Error> {
+        if self.found.is_none() {
+            self.found = Some(self.read()?.map(|(config, origin)| (Arc::new(config), origin)));
+        }
+        Ok(self.found.as_ref().and_then(Option::as_ref))
+    }
+
+    fn read(&self) -> Result<Option<(PersonalAccessConfig, &'static str)>, Error> {
+        if let Some(environment) = self.environment
+            && let Some(value) = environment.text(CORTEX_PERSONAL_ACCESS_CONFIG)?
+        {
+            let config = PersonalAccessConfig::from_variable(&value, environment)?;
+            return Ok(Some((config, CORTEX_PERSONAL_ACCESS_CONFIG)));
+        }
+        let profile = self.profiles.map_or(Ok(None), Profiles::read)?;
+        Ok(profile.map(|config| (config, "the profile")))
+    }
+}
+
+/// Of the two variables the first wins, as in the platform's command line.
+fn url_of_variables(uri: Option<String>, url: Option<String>) -> Option<String> {
+    if let (Some(uri), Some(url)) = (&uri, &url)
+        && uri != url
+    {
+        tracing::warn!(uri, url, "CORTEX_URI and CORTEX_URL differ; the former is used");
+    }
+    uri.or(url)
+}
+
+fn nowhere() -> Error {
+    let why = format!(
+        "There is a token, but no URL of a platform: the parameter `api_endpoint` is not given, neither {CORTEX_URI} nor \
+         {CORTEX_URL} is set, and no personal access config or profile has one."
+    );
+    let advice = format!("Set {CORTEX_URI}, or pass the platform's URL to the client directly.");
+    failure(Code::InvalidMessage, &why, &advice).with_missing(["apiEndpoint"])
+}
+
+fn no_project() -> Error {
+    let text = "Please Provide Project Name that you want to access Cortex Assets for";
+    let looked = format!(
+        "the parameter `project` is not given, {CORTEX_PROJECT} is not set, and no personal access config or profile has one"
+    );
+    Error::new(Code::InvalidMessage, format!("{text}: {looked}")).with_missing(["projectId"])
+}
+
+fn failure(code: Code, why: &str, advice: &str) -> Error {
+    Error::new(code, format!("{HEADING}\n{why}\n{advice}"))
+}
