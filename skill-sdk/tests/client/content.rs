@@ -1,77 +1,14 @@
-//! Managed content: what is sent, and how answers are read, against a server that notes every request.
+//! Managed content: what is sent, and how answers are read.
 
-#![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a test is told by a panic")]
-
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
 use skill_sdk::client::content::OCTET_STREAM;
 use skill_sdk::{Client, Code, testing};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// A request as it came in.
-#[derive(Debug)]
-struct Noted {
-    method: String,
-    target: String,
-    headers: HeaderMap,
-    /// The body, or how it broke off.
-    body: Result<Bytes, String>,
-}
-
-impl Noted {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-}
-
-type Answer = Arc<dyn Fn() -> Response + Send + Sync>;
-
-#[derive(Clone)]
-struct Server {
-    url: String,
-    noted: Arc<Mutex<Vec<Noted>>>,
-    answer: Answer,
-}
-
-impl Server {
-    async fn answering<A: IntoResponse>(answer: impl Fn() -> A + Send + Sync + 'static) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = Self { url, noted: Arc::default(), answer: Arc::new(move || answer().into_response()) };
-        let router = Router::new().fallback(note).with_state(server.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        server
-    }
-
-    fn client(&self) -> Client {
-        Client::from_message(testing::message(&()).with_api_endpoint(&self.url)).unwrap()
-    }
-
-    fn only(&self) -> Noted {
-        let mut noted = self.noted.lock().unwrap();
-        assert_eq!(noted.len(), 1, "{noted:?}");
-        noted.remove(0)
-    }
-}
-
-async fn note(State(server): State<Server>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|error| error.to_string());
-    server.noted.lock().unwrap().push(Noted {
-        method: parts.method.to_string(),
-        target: parts.uri.to_string(),
-        headers: parts.headers,
-        body,
-    });
-    (server.answer)()
-}
+use crate::server::Server;
 
 #[tokio::test]
 async fn bytes_are_uploaded_with_their_length() {

@@ -1,0 +1,10 @@
+//! The client against servers: what is sent, and how answers are read. One binary, because linking many takes longer than
+//! running them.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test is told by a panic")]
+
+mod client_credentials;
+mod content;
+mod server;
+mod tokens;

@@ -1,0 +1,71 @@
+//! A server that notes every request.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use skill_sdk::{Client, testing};
+
+/// A request as it came in.
+#[derive(Debug)]
+pub(crate) struct Noted {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    /// The body, or how it broke off.
+    pub(crate) body: Result<Bytes, String>,
+}
+
+impl Noted {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+type Answer = Arc<dyn Fn(&Noted) -> Response + Send + Sync>;
+
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) noted: Arc<Mutex<Vec<Noted>>>,
+    answer: Answer,
+}
+
+impl Server {
+    /// A server that gives every request the same answer.
+    pub(crate) async fn answering<A: IntoResponse>(answer: impl Fn() -> A + Send + Sync + 'static) -> Self {
+        Self::start(move |_| answer().into_response()).await
+    }
+
+    /// A server that looks at the request.
+    pub(crate) async fn start(answer: impl Fn(&Noted) -> Response + Send + Sync + 'static) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = Self { url, noted: Arc::default(), answer: Arc::new(answer) };
+        let router = Router::new().fallback(note).with_state(server.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        server
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::from_message(testing::message(&()).with_api_endpoint(&self.url)).unwrap()
+    }
+
+    pub(crate) fn only(&self) -> Noted {
+        let mut noted = self.noted.lock().unwrap();
+        assert_eq!(noted.len(), 1, "{noted:?}");
+        noted.remove(0)
+    }
+}
+
+async fn note(State(server): State<Server>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|error| error.to_string());
+    let noted = Noted { method: parts.method.to_string(), target: parts.uri.to_string(), headers: parts.headers, body };
+    let answer = (server.answer)(&noted);
+    server.noted.lock().unwrap().push(noted);
+    answer
+}
