@@ -5,6 +5,8 @@
 //! - [`personal_access`]: makes tokens with a personal access config
 //! - [`profile`]: the command line's configuration file
 //! - [`client_credentials`]: fetches tokens from an OAuth server
+//! - [`verify`]: checks the signatures of tokens, for operators who want that
+//! - [`key_set`]: the public keys that signatures are checked with
 //! - [`environment`]: the variables that are read
 //! - [`login`]: what somebody has entered
 //! - `credentials`: which of all these counts
@@ -13,16 +15,22 @@ pub mod client_credentials;
 pub(crate) mod credentials;
 pub mod environment;
 pub mod login;
+mod jwk;
+pub mod key_set;
 pub mod personal_access;
 pub mod profile;
 mod renewing;
 pub mod source;
 pub mod token;
+pub mod verify;
 
 pub use client_credentials::ClientCredentials;
 pub use environment::{Environment, ProcessEnvironment};
 pub use login::Login;
+pub use jwk::{Algorithm, UnknownAlgorithm};
+pub use key_set::KeySet;
 pub use personal_access::{PersonalAccessConfig, PersonalAccessTokens};
 pub use renewing::RENEWAL_MARGIN;
 pub use source::{FixedToken, TokenFuture, TokenSource, from_fn};
 pub use token::{AccessToken, Claims};
+pub use verify::Verifier;

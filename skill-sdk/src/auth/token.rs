@@ -21,10 +21,10 @@ pub const DEFAULT_LEEWAY: Duration = Duration::from_secs(10);
 const LONGEST: usize = 64 * 1024;
 
 /// Longest time that is still shown as a date: the end of the year 9999.
-const LAST_SECOND: f64 = 253_402_207_200.0;
+pub(super) const LAST_SECOND: f64 = 253_402_207_200.0;
 
 /// What every refusal of a token begins with (contract "fabric-auth", section 6).
-const INVALID: &str = "Your Cortex Token is invalid: ";
+pub(super) const INVALID: &str = "Your Cortex Token is invalid: ";
 
 /// What is wrong with a text that has not the form of a token.
 pub(crate) const NOT_A_JWT: &str = "not a JWT";
@@ -186,7 +186,7 @@ impl Claims {
     }
 }
 
-fn decode_object<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
+pub(super) fn decode_object<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
     let json = URL_SAFE_NO_PAD.decode(part).ok()?;
     // serde would also read a struct from a list.
     if !json.trim_ascii_start().starts_with(b"{") {
