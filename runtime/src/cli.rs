@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
-use skill_sdk::Skill;
+use skill_sdk::auth::{KeySet, Verifier};
+use skill_sdk::client::{MessageOptions, VerifySslCert};
+use skill_sdk::{Error, Skill};
+use url::Url;
 
+use crate::authenticate::{AllowedEndpoint, Authentication};
 use crate::host::Limits;
 use crate::size::Size;
 use crate::telemetry::{self, LogFormat};
@@ -108,6 +112,8 @@ pub(crate) struct InvokeOptions {
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
     #[command(flatten)]
+    pub(crate) authentication: AuthenticationOptions,
+    #[command(flatten)]
     pub(crate) fill: FillOptions,
 }
 
@@ -129,6 +135,61 @@ pub(crate) struct LimitOptions {
 impl LimitOptions {
     pub(crate) fn limits(&self) -> Limits {
         Limits { message: self.max_message.0, payload: self.max_payload.0, response: self.max_response.0 }
+    }
+}
+
+/// What is asked of whoever invokes.
+#[derive(Args)]
+#[command(next_help_heading = "Authentication")]
+pub(crate) struct AuthenticationOptions {
+    /// How long after its end a token still counts as alive, and before its beginning already.
+    #[arg(long, env = "SKILL_LEEWAY", value_name = "DURATION", default_value = "10s", value_parser = any_duration)]
+    leeway: Duration,
+    /// Refuse a token that ends before the invocation's deadline. Otherwise that is logged as a warning.
+    #[arg(long, env = "SKILL_STRICT_EXPIRY", value_parser = FalseyValueParser::new())]
+    strict_expiry: bool,
+    /// Check the signatures of tokens with these keys: a file or URL of a JSON Web Key Set. Without it, the platform alone
+    /// checks them.
+    #[arg(long, env = "SKILL_JWKS", value_name = "FILE|URL")]
+    jwks: Option<String>,
+    /// Whom tokens must be from (`iss`). Can be given several times; any of them will do.
+    #[arg(long, env = "SKILL_ISSUER", value_name = "TEXT", requires = "jwks", value_delimiter = ',')]
+    issuer: Vec<String>,
+    /// Whom tokens must be for (`aud`). Can be given several times; any of them will do.
+    #[arg(long, env = "SKILL_AUDIENCE", value_name = "TEXT", requires = "jwks", value_delimiter = ',')]
+    audience: Vec<String>,
+    /// Act only on this platform: scheme, host and port must be those of the message's `apiEndpoint`. Can be given several
+    /// times.
+    #[arg(long, env = "SKILL_ALLOW_ENDPOINT", value_name = "URL", value_delimiter = ',')]
+    allow_endpoint: Vec<AllowedEndpoint>,
+    /// Check the platform's certificate: `true`, `false`, or the path of a CA bundle or folder.
+    #[arg(long, env = "SKILL_VERIFY_SSL_CERT", value_name = "true|false|PATH", default_value = "true")]
+    verify_ssl_cert: VerifySslCert,
+}
+
+impl AuthenticationOptions {
+    /// What clients are made with.
+    pub(crate) fn client(&self) -> MessageOptions {
+        MessageOptions { leeway: self.leeway, verify_ssl_cert: self.verify_ssl_cert.clone() }
+    }
+
+    /// What a host asks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`KeySet::from_file`] and [`KeySet::from_url`].
+    pub(crate) fn authentication(self) -> Result<Authentication, Error> {
+        let client = self.client();
+        let keys = self.jwks.map(|place| match Url::parse(&place) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => KeySet::from_url(url, self.verify_ssl_cert),
+            _ => KeySet::from_file(place),
+        });
+        let verifier = keys.transpose()?.map(|keys| {
+            let verifier = Verifier::new(keys).leeway(self.leeway);
+            let verifier = self.issuer.into_iter().fold(verifier, Verifier::issuer);
+            self.audience.into_iter().fold(verifier, Verifier::audience)
+        });
+        Ok(Authentication { client, strict_expiry: self.strict_expiry, endpoints: self.allow_endpoint, verifier })
     }
 }
 
@@ -236,12 +297,17 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let explain = || "a duration is a number and a unit, such as 500ms, 90s or 5m".to_owned();
-    let signed: jiff::SignedDuration = text.parse().map_err(|_| explain())?;
-    Duration::try_from(signed).map_err(|_| explain()).and_then(|duration| match duration {
+    match any_duration(text)? {
         Duration::ZERO => Err("a duration must be longer than nothing".to_owned()),
         duration => Ok(duration),
-    })
+    }
+}
+
+/// A duration that may be nothing.
+fn any_duration(text: &str) -> Result<Duration, String> {
+    let explain = || "a duration is a number and a unit, such as 500ms, 90s or 5m".to_owned();
+    let signed: jiff::SignedDuration = text.parse().map_err(|_| explain())?;
+    Duration::try_from(signed).map_err(|_| explain())
 }
 
 #[cfg(test)]
@@ -280,5 +346,7 @@ mod tests {
         for text in ["", "5", "-5s", "0s", "x"] {
             assert!(duration(text).is_err(), "{text}");
         }
+        assert_eq!(any_duration("0s"), Ok(Duration::ZERO));
+        assert!(any_duration("-5s").is_err());
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::authenticate::authenticate;
+use crate::authenticate::Authentication;
 use crate::outcome::Outcome;
 use crate::skills::{HostedSkill, Skills};
 
@@ -16,6 +16,7 @@ use crate::skills::{HostedSkill, Skills};
 pub struct Host {
     skills: Skills,
     limits: Limits,
+    authentication: Authentication,
 }
 
 /// How large things may be, in bytes. Over a limit is refused, never cut.
@@ -57,9 +58,15 @@ impl How {
 }
 
 impl Host {
-    /// A host of skills.
+    /// A host of skills, which asks of a message what any client asks.
     pub fn new(skills: Skills, limits: Limits) -> Self {
-        Self { skills, limits }
+        Self { skills, limits, authentication: Authentication::default() }
+    }
+
+    /// Asks more of messages, or less.
+    pub fn with_authentication(mut self, authentication: Authentication) -> Self {
+        self.authentication = authentication;
+        self
     }
 
     /// Runs one invocation. Every failure is part of the outcome.
@@ -119,24 +126,12 @@ impl Host {
         how: &How,
         began: Instant,
     ) -> Result<Response, Error> {
-        // Who asks is settled before what there is: the refusal of an unknown skill lists those that are here. For the same
-        // reason a skill that is not here counts as one that needs a client.
-        let needs_client = found.as_ref().map_or(true, |skill| skill.manifest().needs_client);
-        let client = if needs_client { Some(authenticate(&message)?) } else { None };
-        let skill = found?;
-
-        let timeout = how.timeout_of(skill.manifest());
+        // A skill that is not here has the host's limit.
+        let timeout = found.as_ref().map_or(how.timeout, |skill| how.timeout_of(skill.manifest()));
         let deadline = began.checked_add(timeout);
-        let mut invocation = Invocation::new(message).with_response_limit(self.limits.response);
-        if let Some(client) = client {
-            invocation = invocation.with_client(client);
-        }
-        if let Some(deadline) = deadline {
-            invocation = invocation.with_deadline(deadline);
-        }
         tokio::select! {
             biased;
-            answer = skill.call(invocation) => match deadline {
+            answer = self.call(message, found, timeout, deadline) => match deadline {
                 // A handler that did not yield has kept the clock from being looked at.
                 Some(deadline) if Instant::now() >= deadline => Err(timed_out(timeout)),
                 _ => answer,
@@ -146,6 +141,31 @@ impl Host {
                 Err(Error::new(Code::ShuttingDown, "the host was told to stop before the skill had answered"))
             }
         }
+    }
+
+    async fn call(
+        &self,
+        message: Message,
+        found: Result<&dyn HostedSkill, Error>,
+        timeout: Duration,
+        deadline: Option<Instant>,
+    ) -> Result<Response, Error> {
+        // Who asks is settled before what there is: the refusal of an unknown skill lists those that are here. For the same
+        // reason a skill that is not here counts as one that needs a client.
+        let needs_client = found.as_ref().map_or(true, |skill| skill.manifest().needs_client);
+        let client = if needs_client { Some(self.authentication.authenticate(&message, timeout).await?) } else { None };
+        let skill = found?;
+
+        let mut invocation = Invocation::new(message)
+            .with_client_options(self.authentication.client.clone())
+            .with_response_limit(self.limits.response);
+        if let Some(client) = client {
+            invocation = invocation.with_client(client);
+        }
+        if let Some(deadline) = deadline {
+            invocation = invocation.with_deadline(deadline);
+        }
+        skill.call(invocation).await
     }
 }
 

@@ -20,6 +20,7 @@
 //!
 //! # Modules
 //!
+//! - [`authenticate`]: what a host asks of whoever invokes
 //! - [`host`]: the pipeline from bytes to [`Outcome`]
 //! - [`outcome`]: what came of an invocation, and how it is reported
 //! - [`skills`]: where skills come from
@@ -28,11 +29,12 @@ use std::process::ExitCode;
 
 use skill_sdk::Skill;
 
+pub use authenticate::Authentication;
 pub use host::{Host, How, Limits};
 pub use outcome::Outcome;
 pub use skills::Skills;
 
-mod authenticate;
+pub mod authenticate;
 mod cli;
 mod describe;
 pub mod host;

@@ -10,9 +10,9 @@ use local_platform::{Options, Platform, StartError};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use skill_sdk::auth::{PersonalAccessConfig, profile};
-use skill_sdk::client::VerifySslCert;
-use skill_sdk::{Code, Error, Message};
+use skill_sdk::auth::PersonalAccessConfig;
+use skill_sdk::client::{MessageOptions, VerifySslCert};
+use skill_sdk::{Client, Code, Error, Message};
 
 use crate::cli::FillOptions;
 use crate::telemetry;
@@ -26,8 +26,15 @@ const FOLDER_PATIENCE: Duration = Duration::from_secs(30);
 const FOLDER_GLANCE: Duration = Duration::from_millis(20);
 const FOLDER_QUESTION: u32 = 25;
 
+/// What says how a sample message is filled.
+pub(crate) struct Filling {
+    pub(crate) options: FillOptions,
+    /// What the client is made with.
+    pub(crate) client: MessageOptions,
+}
+
 /// What a sample message is filled with.
-struct Filling {
+struct Filled {
     url: String,
     project: String,
     token: SecretString,
@@ -48,15 +55,15 @@ pub(crate) fn is_sample(message: &Message) -> bool {
 /// [`Code::PlatformUnavailable`] when a platform cannot be reached or started.
 pub(crate) async fn fill(
     message: Message,
-    options: &FillOptions,
+    filling: &Filling,
     lifetime: Duration,
 ) -> Result<(Message, Option<Platform>), Error> {
     let lifetime = lifetime.saturating_add(TOKEN_MARGIN);
-    let (filling, platform) = match configured(options, lifetime).await? {
-        Some(filling) => (filling, None),
-        None => embedded(options, lifetime).await?,
+    let (filled, platform) = match configured(filling, lifetime).await? {
+        Some(filled) => (filled, None),
+        None => embedded(&filling.options, lifetime).await?,
     };
-    let message = message.with_api_endpoint(filling.url).with_token(filling.token).with_project_id(filling.project);
+    let message = message.with_api_endpoint(filled.url).with_token(filled.token).with_project_id(filled.project);
     Ok((message, platform))
 }
 
@@ -115,80 +122,38 @@ impl Definition {
     }
 }
 
-/// What the options, else the environment, else the profile say, each value on its own. `None` when nothing says where a
-/// platform is or who asks, or when the data of the embedded platform are asked for.
-async fn configured(options: &FillOptions, lifetime: Duration) -> Result<Option<Filling>, Error> {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    // Who names a profile wants that one, and who names data wants the platform that keeps them.
-    let profile_named = options.profile.is_some();
-    let named = profile_named
+/// What the options, else the environment, else the profile say, as for any client. `None` when nothing says where a platform
+/// is or who asks, or when the data of the embedded platform are asked for.
+async fn configured(filling: &Filling, lifetime: Duration) -> Result<Option<Filled>, Error> {
+    let Filling { options, client } = filling;
+    let named = options.profile.is_some()
         || options.api_endpoint.is_some()
         || options.token_file.is_some()
         || options.personal_access_config.is_some();
+    // Who names data wants the platform that keeps them.
     if options.data.is_some() && !named {
         return Ok(None);
     }
-
-    let token = match &options.token_file {
-        Some(path) => Some(read_token(path)?),
-        None if profile_named || options.personal_access_config.is_some() => None,
-        None => variable("CORTEX_TOKEN").map(SecretString::from),
-    };
-    let url = match &options.api_endpoint {
-        Some(url) => Some(url.clone()),
-        None if profile_named => None,
-        None => environment_url(variable("CORTEX_URI"), variable("CORTEX_URL")),
-    };
-    let project = match &options.project {
-        Some(project) => Some(project.clone()),
-        None if profile_named => None,
-        None => variable("CORTEX_PROJECT"),
-    };
-    // A config takes the place of the profile as a whole, and either is read only for what is still unknown.
-    let config = match (&options.personal_access_config, variable("CORTEX_PERSONAL_ACCESS_CONFIG")) {
-        _ if token.is_some() && url.is_some() && project.is_some() => None,
-        (Some(path), _) => Some(PersonalAccessConfig::from_file(path)?),
-        (None, Some(value)) if !profile_named => Some(config_of(&value)?),
-        _ => read_profile(options, variable("CORTEX_CONFIG_DIR"))?,
-    };
-    if token.is_none() && config.is_none() {
-        return match url {
-            None => Ok(None),
-            Some(_) => Err(unavailable(
-                "there is a URL of a platform, but neither a token nor a personal access config: set CORTEX_TOKEN or \
-                 CORTEX_PERSONAL_ACCESS_CONFIG, or run \"cortex configure\"",
-            )),
-        };
+    let mut builder = Client::builder()
+        .token_ttl(lifetime)
+        .leeway(client.leeway)
+        .verify_ssl_cert(client.verify_ssl_cert.clone())
+        .api_endpoint(options.api_endpoint.as_deref().unwrap_or_default())
+        .project(options.project.as_deref().unwrap_or_default());
+    if let Some(path) = &options.token_file {
+        builder = builder.token(read_token(path)?);
+    } else if let Some(path) = &options.personal_access_config {
+        builder = builder.config(PersonalAccessConfig::from_file(path)?);
     }
-
-    let url = url
-        .or_else(|| config.as_ref().map(|config| config.url.clone()))
-        .ok_or_else(|| unavailable("there is a token, but no URL of a platform: set --api-endpoint or CORTEX_URI"))?;
-    let project = project.or_else(|| config.as_ref().and_then(|config| config.project.clone())).ok_or_else(|| {
-        let text = "Please Provide Project Name that you want to access Cortex Assets for";
-        Error::new(Code::InvalidMessage, format!("{text}: set --project or CORTEX_PROJECT")).with_missing(["projectId"])
-    })?;
-    let token = match (token, config) {
-        (Some(token), _) => token,
-        (None, Some(config)) => config.mint(lifetime, &VerifySslCert::default()).await?.secret().clone(),
-        (None, None) => return Ok(None),
-    };
+    // Who names a profile wants that one, not what happens to be in the environment.
+    if let Some(name) = &options.profile {
+        builder = builder.without_environment().profile(name);
+    }
+    let Some(client) = builder.build_opt()? else { return Ok(None) };
+    let token = client.token().await?.secret().clone();
+    let (url, project) = (client.api_endpoint().to_owned(), client.project().to_owned());
     telemetry::notice(&format!("a sample message: acting in project {project} at {url}"));
-    Ok(Some(Filling { url, project, token }))
-}
-
-/// Of the two variables the first wins, as in the platform's command line.
-fn environment_url(uri: Option<String>, url: Option<String>) -> Option<String> {
-    if let (Some(uri), Some(url)) = (&uri, &url)
-        && uri != url
-    {
-        tracing::warn!(uri, url, "CORTEX_URI and CORTEX_URL differ; the former is used");
-    }
-    uri.or(url)
-}
-
-fn unavailable(why: &str) -> Error {
-    Error::new(Code::TokenMissing, format!("Your Cortex credentials could not be retrieved. {why}"))
+    Ok(Some(Filled { url, project, token }))
 }
 
 fn read_token(path: &Path) -> Result<SecretString, Error> {
@@ -196,28 +161,6 @@ fn read_token(path: &Path) -> Result<SecretString, Error> {
         Error::new(Code::TokenMissing, format!("cannot read the token file {}", path.display())).with_source(error)
     })?;
     Ok(text.trim().into())
-}
-
-/// A personal access config in a variable is JSON, or the path of a file.
-fn config_of(value: &str) -> Result<PersonalAccessConfig, Error> {
-    let value = value.trim();
-    if value.starts_with('{') {
-        return PersonalAccessConfig::from_json(value);
-    }
-    let path = match (value.strip_prefix("~/"), etcetera::home_dir()) {
-        (Some(below), Ok(home)) => home.join(below),
-        _ => PathBuf::from(value),
-    };
-    PersonalAccessConfig::from_file(&path)
-}
-
-fn read_profile(options: &FillOptions, folder: Option<String>) -> Result<Option<PersonalAccessConfig>, Error> {
-    let folder = match (folder, etcetera::home_dir()) {
-        (Some(folder), _) => PathBuf::from(folder),
-        (None, Ok(home)) => home.join(".cortex"),
-        (None, Err(_)) => return Ok(None),
-    };
-    profile::read(&profile::path(&folder), options.profile.as_deref())
 }
 
 /// Where the embedded platform keeps its data unless told otherwise.
@@ -239,7 +182,7 @@ pub(crate) fn data_folder(given: Option<&Path>) -> Result<PathBuf, Error> {
 
 /// Starts the embedded platform. When another process holds the data, that is either a platform that runs apart, which is
 /// used, or another invocation, which soon ends.
-async fn embedded(options: &FillOptions, lifetime: Duration) -> Result<(Filling, Option<Platform>), Error> {
+async fn embedded(options: &FillOptions, lifetime: Duration) -> Result<(Filled, Option<Platform>), Error> {
     let data = data_folder(options.data.as_deref())?;
     let patience = Instant::now() + FOLDER_PATIENCE;
     let mut glances = 0u32;
@@ -248,9 +191,9 @@ async fn embedded(options: &FillOptions, lifetime: Duration) -> Result<(Filling,
             Ok(platform) => break platform,
             Err(StartError::InUse { .. }) if Instant::now() < patience => {
                 if glances.is_multiple_of(FOLDER_QUESTION)
-                    && let Ok(filling) = running(&data, options, lifetime).await
+                    && let Ok(filled) = running(&data, options, lifetime).await
                 {
-                    return Ok((filling, None));
+                    return Ok((filled, None));
                 }
                 glances += 1;
                 tokio::time::sleep(FOLDER_GLANCE).await;
@@ -271,14 +214,14 @@ async fn embedded(options: &FillOptions, lifetime: Duration) -> Result<(Filling,
         .mint_token(lifetime)
         .map_err(|error| Error::new(Code::Internal, "the embedded platform makes no token").with_source(error))?;
     let project = options.project.clone().unwrap_or_else(|| platform.project().to_owned());
-    Ok((Filling { url: platform.url().to_owned(), project, token }, Some(platform)))
+    Ok((Filled { url: platform.url().to_owned(), project, token }, Some(platform)))
 }
 
 /// The platform that runs apart on the data.
-async fn running(data: &Path, options: &FillOptions, lifetime: Duration) -> Result<Filling, Error> {
+async fn running(data: &Path, options: &FillOptions, lifetime: Duration) -> Result<Filled, Error> {
     let config = PersonalAccessConfig::from_file(&data.join("pat.json"))?;
     let token = config.mint(lifetime, &VerifySslCert::default()).await?.secret().clone();
     telemetry::notice(&format!("no platform is configured: using the embedded one that runs at {}", config.url));
     let project = options.project.clone().or(config.project).unwrap_or_else(|| "local".to_owned());
-    Ok(Filling { url: config.url, project, token })
+    Ok(Filled { url: config.url, project, token })
 }

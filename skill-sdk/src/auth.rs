@@ -14,9 +14,9 @@
 pub mod client_credentials;
 pub(crate) mod credentials;
 pub mod environment;
-pub mod login;
 mod jwk;
 pub mod key_set;
+pub mod login;
 pub mod personal_access;
 pub mod profile;
 mod renewing;
@@ -26,9 +26,9 @@ pub mod verify;
 
 pub use client_credentials::ClientCredentials;
 pub use environment::{Environment, ProcessEnvironment};
-pub use login::Login;
 pub use jwk::{Algorithm, UnknownAlgorithm};
 pub use key_set::KeySet;
+pub use login::Login;
 pub use personal_access::{PersonalAccessConfig, PersonalAccessTokens};
 pub use renewing::RENEWAL_MARGIN;
 pub use source::{FixedToken, TokenFuture, TokenSource, from_fn};

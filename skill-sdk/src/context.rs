@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Client;
+use crate::client::{Client, MessageOptions};
 use crate::error::Error;
 use crate::message::Message;
 
@@ -18,6 +18,7 @@ pub struct Context(Arc<Inner>);
 struct Inner {
     message: Message,
     client: OnceLock<Client>,
+    client_options: MessageOptions,
     deadline: Option<Instant>,
     over: CancellationToken,
 }
@@ -26,11 +27,12 @@ impl Context {
     pub(crate) fn new(
         message: Message,
         client: Option<Client>,
+        client_options: MessageOptions,
         deadline: Option<Instant>,
         over: CancellationToken,
     ) -> Self {
         let client = client.map_or_else(OnceLock::new, OnceLock::from);
-        Self(Arc::new(Inner { message, client, deadline, over }))
+        Self(Arc::new(Inner { message, client, client_options, deadline, over }))
     }
 
     /// The whole message.
@@ -53,7 +55,7 @@ impl Context {
         if let Some(client) = self.0.client.get() {
             return Ok(client);
         }
-        let client = Client::from_message(&self.0.message)?;
+        let client = Client::from_message_with(&self.0.message, &self.0.client_options)?;
         Ok(self.0.client.get_or_init(|| client))
     }
 

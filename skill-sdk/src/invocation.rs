@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Client;
+use crate::client::{Client, MessageOptions};
 use crate::context::Context;
 use crate::error::{Code, Error};
 use crate::message::Message;
@@ -21,6 +21,7 @@ use crate::skill::Boxed;
 pub struct Invocation {
     message: Message,
     client: Option<Client>,
+    client_options: MessageOptions,
     deadline: Option<Instant>,
     response_limit: usize,
 }
@@ -28,12 +29,19 @@ pub struct Invocation {
 impl Invocation {
     /// An invocation without deadline and limit.
     pub fn new(message: Message) -> Self {
-        Self { message, client: None, deadline: None, response_limit: usize::MAX }
+        let client_options = MessageOptions::default();
+        Self { message, client: None, client_options, deadline: None, response_limit: usize::MAX }
     }
 
     /// Hands over the client that was made from the message, so that it is not made again.
     pub fn with_client(mut self, client: Client) -> Self {
         self.client = Some(client);
+        self
+    }
+
+    /// Says how a client is made from the message where none is handed over.
+    pub fn with_client_options(mut self, options: MessageOptions) -> Self {
+        self.client_options = options;
         self
     }
 
@@ -54,6 +62,11 @@ impl Invocation {
         &self.message
     }
 
+    /// How a client is made from the message.
+    pub fn client_options(&self) -> &MessageOptions {
+        &self.client_options
+    }
+
     /// The time that is left; `None` without a deadline.
     pub fn remaining(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
@@ -69,7 +82,7 @@ impl Invocation {
         start: impl FnOnce(Context, usize) -> Boxed<Result<Response, Error>> + Send + 'static,
     ) -> Running {
         let over = CancellationToken::new();
-        let context = Context::new(self.message, self.client, self.deadline, over.clone());
+        let context = Context::new(self.message, self.client, self.client_options, self.deadline, over.clone());
         let limit = self.response_limit;
         Running { state: State::Ready(Box::new(move || start(context, limit))), over }
     }

@@ -16,8 +16,10 @@
 //!
 //! This module holds the crate's only unsafe code. Skill authors need none of it but [`export!`](crate::export).
 
+use std::ffi::OsStr;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::OnceLock;
@@ -31,6 +33,7 @@ use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
+use crate::client::{MessageOptions, VerifySslCert};
 use crate::error::{Code, Error, Wire};
 use crate::invocation::{Invocation, Running, panicked};
 use crate::json_text::JsonText;
@@ -39,7 +42,7 @@ use crate::message::Message;
 use crate::skill::{Manifest, Skill};
 
 /// The version of everything in this module that crosses the boundary.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// The name of the one symbol that a library exports.
 pub const SYMBOL: &str = "skill_sdk_plugin";
@@ -132,12 +135,18 @@ pub struct Call<'a> {
     remaining: u64,
     /// Most bytes of the answer.
     response_limit: usize,
+    /// Nanoseconds after its end for which a token still counts as alive.
+    leeway: u64,
+    /// Whether platforms' certificates are checked.
+    verifies: bool,
+    /// The path of what they are checked against; null for the system's.
+    ca_bundle: Bytes<'a>,
 }
 
 impl<'a> Call<'a> {
     /// An invocation that is to cross.
     pub fn new(invocation: &'a Invocation) -> Self {
-        let message = invocation.message();
+        let (message, options) = (invocation.message(), invocation.client_options());
         let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self {
             activation_id: message.activation_id.as_deref().into(),
@@ -155,6 +164,12 @@ impl<'a> Call<'a> {
             other_json: message.other.as_ref().map(JsonText::as_str).into(),
             remaining: invocation.remaining().map_or(u64::MAX, nanoseconds),
             response_limit: invocation.response_limit(),
+            leeway: nanoseconds(options.leeway),
+            verifies: options.verify_ssl_cert != VerifySslCert::No,
+            ca_bundle: match &options.verify_ssl_cert {
+                VerifySslCert::Against(path) => Bytes::of(path.as_os_str().as_bytes()),
+                VerifySslCert::Yes | VerifySslCert::No => None.into(),
+            },
         }
     }
 
@@ -176,7 +191,14 @@ impl<'a> Call<'a> {
             properties: json(&self.properties_json),
             other: json(&self.other_json),
         })
-        .with_response_limit(self.response_limit);
+        .with_response_limit(self.response_limit)
+        .with_client_options(MessageOptions {
+            leeway: Duration::from_nanos(self.leeway),
+            verify_ssl_cert: match self.ca_bundle.bytes() {
+                Some(path) => VerifySslCert::Against(OsStr::from_bytes(path).into()),
+                None => self.verifies.into(),
+            },
+        });
         match Instant::now().checked_add(Duration::from_nanos(self.remaining)) {
             Some(deadline) if self.remaining != u64::MAX => invocation.with_deadline(deadline),
             _ => invocation,

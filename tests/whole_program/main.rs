@@ -7,6 +7,7 @@
 mod bad_messages;
 mod bad_skills;
 mod describe;
+mod expiry;
 mod forms;
 mod logs;
 mod platform;

@@ -133,8 +133,9 @@ fn a_platform_is_configured_by_flags_variables_or_a_profile() {
     let named = named.env("CORTEX_CONFIG_DIR", profiles.path()).args(["--profile", "here"]);
     assert_eq!(value(&{ named }.end()), 24);
 
-    let problem = count(SAMPLE).env("CORTEX_TOKEN", &token).end().problem("token_missing");
+    let problem = count(SAMPLE).env("CORTEX_TOKEN", &token).end().problem("invalid_message");
     assert!(problem["detail"].as_str().unwrap().starts_with("Your Cortex credentials could not be retrieved."));
+    assert_eq!(problem["missing"], json!(["apiEndpoint"]));
     let problem = count(SAMPLE).env("CORTEX_URL", url).end().problem("token_missing");
     assert!(problem["detail"].as_str().unwrap().starts_with("Your Cortex credentials could not be retrieved."));
     let no_project = count(SAMPLE).env("CORTEX_TOKEN", &token).env("CORTEX_URL", url).end().problem("invalid_message");
@@ -160,7 +161,7 @@ fn a_configuration_that_cannot_be_used_is_refused() {
 }
 
 /// A personal access config that no platform knows, with the key of the contract.
-fn config_of_nobody(url: &str) -> Value {
+pub(super) fn config_of_nobody(url: &str) -> Value {
     json!({
         "jwk": {
             "crv": "Ed25519", "kty": "OKP", "x": "sr3YcgqEB-vUnNdiBqHZKcsy5V6CX4AczcoLSTEMOsQ",

@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::signal::Signals;
 use super::watch::{Sample, Watch};
-use crate::cli::{FillOptions, InvokeOptions, Source, exit};
+use crate::cli::{InvokeOptions, Source, exit};
 use crate::host::{Host, How, Limits, message_too_large};
 use crate::outcome::{Outcome, Refusal};
-use crate::sample;
+use crate::sample::{self, Filling};
 use crate::skills::Skills;
 use crate::telemetry;
 
@@ -58,7 +58,7 @@ struct OneInvocation {
     /// Longest time that the skill may take.
     limit: Duration,
     /// What fills the message, where it is a sample that needs a platform.
-    fill: Option<FillOptions>,
+    fill: Option<Filling>,
 }
 
 fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusal> {
@@ -78,7 +78,10 @@ fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusa
         }
     };
     let how = How { skill: options.skill, timeout: options.timeout, shutdown: CancellationToken::new() };
-    let host = Host::new(skills, limits);
+    let client = options.authentication.client();
+    let authentication = options.authentication.authentication();
+    let authentication = authentication.map_err(|error| Refusal::with_exit_code(error, exit::CONFIG))?;
+    let host = Host::new(skills, limits).with_authentication(authentication);
     let mut message = host.read(&bytes)?;
     let activation_id = message.activation_id().unwrap_or_default().to_owned();
     telemetry::set_invocation(&activation_id);
@@ -91,7 +94,7 @@ fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusa
     let limit = manifest.as_ref().map_or(how.timeout, |manifest| how.timeout_of(manifest));
     let fill = match manifest {
         _ if !is_sample => None,
-        Ok(manifest) => manifest.needs_client.then_some(options.fill),
+        Ok(manifest) => manifest.needs_client.then_some(Filling { options: options.fill, client }),
         // For a skill that is not here no platform is started.
         Err(error) => return Err(Refusal::from(error).of(&activation_id)),
     };
@@ -172,7 +175,7 @@ impl OneInvocation {
             let _inside = runtime.enter();
             Signals::watch().map_err(|error| internal("signals cannot be watched", error).of(&activation_id))?
         };
-        let sample = fill.map(|options| Sample { message: message.clone(), options, timeout: how.timeout });
+        let sample = fill.map(|filling| Sample { message: message.clone(), filling, timeout: how.timeout });
         let watch = Watch::start(&activation_id, limit, how.shutdown.clone(), signals, sample)
             .map_err(|refusal| refusal.of(&activation_id))?;
         if let Some(filled) = watch.filled().map_err(|refusal| refusal.of(&activation_id))? {

@@ -15,10 +15,9 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::signal::{Signal, Signals};
-use crate::cli::FillOptions;
 use crate::host::timed_out;
 use crate::outcome::{Outcome, Refusal};
-use crate::sample;
+use crate::sample::{self, Filling};
 use crate::telemetry;
 
 /// How long a handler that was told to stop may go on before the process is ended without it: it may be in the middle of
@@ -28,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A sample message and what fills it.
 pub(super) struct Sample {
     pub(super) message: Message,
-    pub(super) options: FillOptions,
+    pub(super) filling: Filling,
     /// How long that may take. A limit that the skill has set for itself is no measure for it.
     pub(super) timeout: Duration,
 }
@@ -144,10 +143,10 @@ impl Thread {
 
     async fn watch(mut self) {
         let mut platform = None;
-        if let Some((Sample { message, options, timeout }, filled)) = self.sample.take() {
-            let filling = tokio::time::timeout(timeout, sample::fill(message, &options, self.limit));
+        if let Some((Sample { message, filling, timeout }, filled)) = self.sample.take() {
+            let fill = tokio::time::timeout(timeout, sample::fill(message, &filling, self.limit));
             let answer = tokio::select! {
-                answer = filling => answer.unwrap_or_else(|_| {
+                answer = fill => answer.unwrap_or_else(|_| {
                     Err(Error::new(Code::Timeout, "what fills the sample message could not be had in time"))
                 }),
                 signal = self.signals.next() => return self.end_process(stopped(), signal.exit_code()),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -294,12 +294,15 @@ impl Response {
     async fn refusal(mut self, token: Option<&AccessToken>) -> Error {
         let status = self.status();
         let refuses_token = self.refuses_token();
-        let auth_error = self.headers().get(AUTH_ERROR).map(|value| words(value.as_bytes()));
+        let header = |name| self.headers().get(name).map(|value| words(value.as_bytes()));
+        let (auth_error, challenge) = (header(AUTH_ERROR), header(WWW_AUTHENTICATE.as_str()));
         let body = self.read(REFUSAL_LIMIT).await.unwrap_or_default();
         let message = body_message(&body);
         let failure = &self.failure;
         if refuses_token {
-            let said = auth_error.unwrap_or(message);
+            // An answer to HEAD has no body, but may have a challenge with words (RFC 6750, section 3).
+            let said = auth_error.or_else(|| Some(message).filter(|message| !message.is_empty()));
+            let said = said.or(challenge).unwrap_or_default();
             let past = token.and_then(|token| token.check_expiry(Duration::ZERO).err());
             let expired = past.is_some() || said.to_ascii_lowercase().contains("expired");
             let mut detail = format!("{failure}: Authentication error: {said}");

@@ -11,7 +11,6 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use skill_sdk::auth::{AccessToken, PersonalAccessConfig, TokenSource, from_fn};
-use skill_sdk::client::VerifySslCert;
 use skill_sdk::{Client, Code, Error, testing};
 
 use crate::server::{Noted, Server};
@@ -191,6 +190,14 @@ async fn every_refusal_of_a_token_is_recognised() {
             Box::new(|| (StatusCode::UNAUTHORIZED, r#"{"message": "token has expired"}"#).into_response()),
             Code::TokenExpired,
             "token has expired",
+        ),
+        (
+            Box::new(|| {
+                let challenge = r#"Bearer error="invalid_token", error_description="The access token expired""#;
+                (StatusCode::UNAUTHORIZED, [("www-authenticate", challenge)]).into_response()
+            }),
+            Code::TokenExpired,
+            "The access token expired",
         ),
         (
             Box::new(|| {

@@ -12,6 +12,8 @@ use skill_sdk::prelude::*;
 use skill_sdk::{Code, Error};
 use tracing::Instrument;
 
+mod platform;
+
 /// The skills of this crate.
 pub fn skills() -> Vec<Skill> {
     vec![
@@ -34,6 +36,7 @@ pub fn skills() -> Vec<Skill> {
         Skill::new("leaves-a-mark", leaves_a_mark).without_client(),
         Skill::new("leaks", leaks),
         Skill::new("panics-with-token", panics_with_token),
+        Skill::new("asks-platform", platform::asks_platform),
     ]
 }
 
