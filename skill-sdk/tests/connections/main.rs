@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test is told by a panic")]
 #![expect(clippy::print_stdout, reason = "a child process tells its test so")]
 
+mod proxies;
 mod server;
 mod tls;
 
