@@ -20,6 +20,8 @@ pub mod login;
 pub mod personal_access;
 pub mod profile;
 mod renewing;
+#[cfg(test)]
+mod signers;
 pub mod source;
 pub mod token;
 pub mod verify;

@@ -227,3 +227,111 @@ fn rsa(jwk: &Jwk) -> Result<Parts, &'static str> {
     });
     Ok((format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#), checks.collect::<Result<_, _>>()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::auth::signers::Signer;
+
+    fn read(jwk: &Value) -> Result<Vec<Algorithm>, &'static str> {
+        let key = Key::from_json(&jwk.to_string())?;
+        Ok(Algorithm::ALL.into_iter().filter(|algorithm| key.for_algorithm(*algorithm).is_some()).collect())
+    }
+
+    #[test]
+    fn names_are_read_and_written() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.to_string().parse::<Algorithm>().unwrap(), algorithm);
+        }
+        assert_eq!("Ed25519".parse::<Algorithm>().unwrap(), Algorithm::EdDsa);
+        for name in ["", "none", "HS256", "HS384", "HS512", "eddsa", "ES256K", "RS1", "EdDSA "] {
+            let error = name.parse::<Algorithm>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`{name}` is not one of EdDSA, ES256")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_the_algorithms_of_its_kind() {
+        use Algorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+
+        for (signer, algorithms) in [
+            ("EdDSA", &[EdDsa][..]),
+            ("ES256", &[Es256]),
+            ("ES384", &[Es384]),
+            ("RS256", &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512]),
+        ] {
+            let jwk = Signer::new(signer, "one").jwk();
+            assert_eq!(read(&jwk).unwrap(), algorithms);
+            for algorithm in Algorithm::ALL {
+                let mut jwk = jwk.clone();
+                jwk["alg"] = algorithm.as_str().into();
+                match algorithms.contains(&algorithm) {
+                    true => assert_eq!(read(&jwk).unwrap(), [algorithm]),
+                    false => assert_eq!(read(&jwk).unwrap_err(), "its alg is not one of its kind"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn thumbprints_are_those_of_others() {
+        let key = Key::from_json(
+            r#"{"crv": "Ed25519", "kty": "OKP", "x": "sr3YcgqEB-vUnNdiBqHZKcsy5V6CX4AczcoLSTEMOsQ", "kid": "example-key-1"}"#,
+        )
+        .unwrap();
+        // Of the contract "fabric-auth", section 5.
+        assert!(key.is_named("Yqj-lS_CbsuHy3kQvLroHU1bBze4gPG9sHqn_OzNwRo") && key.is_named("example-key-1"));
+        assert!(!key.is_named("") && !key.is_named("example-key"));
+    }
+
+    #[test]
+    fn what_cannot_check_a_signature_is_passed_over() {
+        let ed = Signer::new("EdDSA", "one").jwk();
+        let ec = Signer::new("ES256", "one").jwk();
+        let rsa = Signer::new("RS256", "one").jwk();
+        let with = |jwk: &Value, member: &str, value: Value| {
+            let mut jwk = jwk.clone();
+            jwk[member] = value;
+            jwk
+        };
+        for good in [
+            with(&ed, "use", json!("sig")),
+            with(&ed, "key_ops", json!(["verify"])),
+            with(&ed, "d", json!("private")),
+            with(&ed, "other", json!({"a": [1]})),
+            with(&ed, "kid", Value::Null),
+        ] {
+            assert_eq!(read(&good).unwrap(), [Algorithm::EdDsa], "{good}");
+        }
+        let bytes = |length| URL_SAFE_NO_PAD.encode(vec![0x95; length]);
+        for (jwk, why) in [
+            (json!({"kty": "oct", "k": "c2VjcmV0", "alg": "HS256"}), "keys of its kind are not used here"),
+            (with(&ed, "crv", json!("X25519")), "keys of its kind are not used here"),
+            (with(&ec, "crv", json!("secp256k1")), "keys of its kind are not used here"),
+            (with(&ed, "kty", json!("AKP")), "keys of its kind are not used here"),
+            (with(&ed, "use", json!("enc")), "its use is not sig"),
+            (with(&ed, "key_ops", json!(["sign", "encrypt"])), "verify is not among its key_ops"),
+            (with(&ed, "alg", json!("none")), "its alg is not used here"),
+            (with(&ed, "alg", json!("HS256")), "its alg is not used here"),
+            (with(&ed, "x", bytes(31).into()), "its x is not that of a key"),
+            (with(&ed, "x", json!("*")), "its x is not that of a key"),
+            (with(&ed, "x", Value::Null), "its x is not that of a key"),
+            (with(&ec, "y", bytes(32).into()), "its x and y are not those of a key"),
+            (with(&ec, "x", bytes(31).into()), "its x and y are not those of a key"),
+            (with(&ec, "crv", json!("P-384")), "its x and y are not those of a key"),
+            (with(&rsa, "n", bytes(128).into()), "it has not 2048 to 8192 bits"),
+            (with(&rsa, "n", bytes(255).into()), "it has not 2048 to 8192 bits"),
+            (with(&rsa, "n", bytes(2048).into()), "it has not 2048 to 8192 bits"),
+            (with(&rsa, "n", json!("")), "it has not 2048 to 8192 bits"),
+            (with(&rsa, "e", json!("")), "its n and e are not those of a key"),
+            (with(&rsa, "n", Value::Null), "its n and e are not those of a key"),
+            (with(&rsa, "kty", json!(1)), "it is not a JSON object of the form of a key"),
+            (json!(["OKP"]), "it is not a JSON object of the form of a key"),
+        ] {
+            assert_eq!(read(&jwk).unwrap_err(), why, "{jwk}");
+        }
+        assert!(Key::from_json(r#"{"kty":"OKP","kty":"OKP","crv":"Ed25519"}"#).is_err());
+    }
+}

@@ -156,9 +156,8 @@ impl KeySet {
             let mut state = self.state();
             match &state.keys {
                 Some(keys) if !self.are_old(&state) => return Ok(Arc::clone(keys)),
-                Some(_) => state.next_reading(),
                 None if state.tried_within(self.pace.interval_without) => Arc::clone(&state.reading),
-                None => state.next_reading(),
+                _ => state.next_reading(),
             }
         };
         let outcome = reading.get_or_init(|| self.read()).await;

@@ -330,4 +330,11 @@ fn invalid(why: impl fmt::Display) -> Error {
 }
 
 #[cfg(test)]
+impl Verifier {
+    pub(super) fn keys(&self) -> &KeySet {
+        &self.keys
+    }
+}
+
+#[cfg(test)]
 mod tests;
