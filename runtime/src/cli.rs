@@ -152,14 +152,14 @@ pub(crate) struct AuthenticationOptions {
     /// checks them.
     #[arg(long, env = "SKILL_JWKS", value_name = "FILE|URL")]
     jwks: Option<String>,
-    /// Whom tokens must be from (`iss`). Can be given several times; any of them will do.
+    /// Whom tokens must be from (`iss`). Several, separated by commas or given one by one, are alternatives.
     #[arg(long, env = "SKILL_ISSUER", value_name = "TEXT", requires = "jwks", value_delimiter = ',')]
     issuer: Vec<String>,
-    /// Whom tokens must be for (`aud`). Can be given several times; any of them will do.
+    /// Whom tokens must be for (`aud`). Several, separated by commas or given one by one, are alternatives.
     #[arg(long, env = "SKILL_AUDIENCE", value_name = "TEXT", requires = "jwks", value_delimiter = ',')]
     audience: Vec<String>,
-    /// Act only on this platform: scheme, host and port must be those of the message's `apiEndpoint`. Can be given several
-    /// times.
+    /// Act only on this platform: the `apiEndpoint` of a message must have its scheme, host and port. Several, separated by
+    /// commas or given one by one, are alternatives.
     #[arg(long, env = "SKILL_ALLOW_ENDPOINT", value_name = "URL", value_delimiter = ',')]
     allow_endpoint: Vec<AllowedEndpoint>,
     /// Check the platform's certificate: `true`, `false`, or the path of a CA bundle or folder.

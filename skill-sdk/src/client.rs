@@ -18,7 +18,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::auth::token::DEFAULT_LEEWAY;
-use crate::auth::{AccessToken, FixedToken, ProcessEnvironment, TokenSource};
+use crate::auth::{AccessToken, FixedToken, TokenSource};
 use crate::error::{Code, Error};
 use crate::message::Message;
 
@@ -123,7 +123,7 @@ impl Client {
             base,
             api_version: DEFAULT_API_VERSION,
             project: project.to_owned(),
-            verify: options.verify_ssl_cert.clone().or_environment(&ProcessEnvironment),
+            verify: options.verify_ssl_cert.clone(),
             tokens: Arc::new(FixedToken::new(token)),
             identity: "the message",
             leeway: options.leeway,

@@ -155,8 +155,7 @@ impl Key {
         if checks.is_empty() {
             return Err("its alg is not one of its kind");
         }
-        let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes()));
-        Ok(Self { id: jwk.kid, thumbprint, checks })
+        Ok(Self { id: jwk.kid, thumbprint: thumbprint(&canonical), checks })
     }
 
     /// Whether a `kid` means this key: its own, or its thumbprint (contract "fabric-auth", section 5).
@@ -189,7 +188,20 @@ fn ed25519(jwk: &Jwk) -> Result<Parts, &'static str> {
         return Err(UNUSABLE);
     }
     let key = ParsedPublicKey::new(&signature::ED25519, bytes).map_err(|_| UNUSABLE)?;
-    Ok((format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#), vec![(Algorithm::EdDsa, key)]))
+    Ok((canonical_ed25519(x), vec![(Algorithm::EdDsa, key)]))
+}
+
+/// The name of an Ed25519 key that has no other: its thumbprint. `x` is the public key in base64url.
+pub(super) fn ed25519_thumbprint(x: &str) -> String {
+    thumbprint(&canonical_ed25519(x))
+}
+
+fn canonical_ed25519(x: &str) -> String {
+    format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)
+}
+
+fn thumbprint(canonical: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes()))
 }
 
 fn ec(

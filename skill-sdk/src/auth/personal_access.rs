@@ -5,18 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
-use jsonwebtoken::{Algorithm, EncodingKey};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
 use crate::auth::environment::CORTEX_PERSONAL_ACCESS_CONFIG;
+use crate::auth::jwk::ed25519_thumbprint;
 use crate::auth::renewing::Renewing;
 use crate::auth::{AccessToken, Environment, TokenFuture, TokenSource};
 use crate::client::{VerifySslCert, fetch_server_time};
@@ -27,9 +26,6 @@ pub const DEFAULT_TTL: Duration = Duration::from_mins(2);
 
 /// What every failure to make a token begins with (contract "fabric-auth", section 5).
 const UNABLE: &str = "Unable to generate a JWT token, check PAT config or cortex profile: ";
-
-/// A PKCS #8 wrapping of an Ed25519 seed (RFC 8410, section 7) is these bytes and then the seed.
-const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
 /// A personal access config: who somebody is on a platform, and the Ed25519 key that proves it.
 ///
@@ -44,7 +40,7 @@ pub struct PersonalAccessConfig {
     audience: String,
     username: String,
     key_id: String,
-    key: EncodingKey,
+    key: Ed25519KeyPair,
 }
 
 #[derive(Deserialize)]
@@ -119,8 +115,8 @@ impl PersonalAccessConfig {
     }
 
     /// Reads a config, or says what is the matter with it.
-    fn parse(text: &str) -> Result<Self, String> {
-        let file: File = serde_json::from_str(text).map_err(|error| {
+    fn parse(json: &str) -> Result<Self, String> {
+        let file: File = serde_json::from_str(json).map_err(|error| {
             // The kind and the place of the fault, without serde's words: they quote the text, and it holds a key.
             format!("is not valid JSON of its form (line {}, column {})", error.line(), error.column())
         })?;
@@ -129,22 +125,18 @@ impl PersonalAccessConfig {
             return Err("has an unusable key: kty must be OKP and crv Ed25519".to_owned());
         }
         let x = required("jwk.x", jwk.x)?;
-        if bytes_32(&x).is_none() {
-            return Err("has an unusable key: x must be 32 bytes of base64url".to_owned());
-        }
+        let public = bytes_32(&x).ok_or("has an unusable key: x must be 32 bytes of base64url")?;
         let seed = bytes_32(required("jwk.d", jwk.d)?.0.expose_secret())
             .ok_or("has an unusable key: d must be 32 bytes of base64url")?;
-        let key_id = match jwk.kid.filter(|kid| !kid.is_empty()) {
-            Some(kid) => kid,
-            None => thumbprint(&x)?,
-        };
-        let key = EncodingKey::from_ed_der(&[&PKCS8_PREFIX[..], &seed[..]].concat());
+        let key = Ed25519KeyPair::from_seed_and_public_key(&seed, &public)
+            .map_err(|_| "has an unusable key: x and d do not belong together")?;
+        let key_id = jwk.kid.filter(|kid| !kid.is_empty()).unwrap_or_else(|| ed25519_thumbprint(&x));
         Ok(Self {
-            url: required("url", file.url)?,
+            url: text("url", file.url)?,
             project: file.project.filter(|project| !project.is_empty()),
-            issuer: required("issuer", file.issuer)?,
-            audience: required("audience", file.audience)?,
-            username: required("username", file.username)?,
+            issuer: text("issuer", file.issuer)?,
+            audience: text("audience", file.audience)?,
+            username: text("username", file.username)?,
             key_id,
             key,
         })
@@ -199,8 +191,7 @@ impl PersonalAccessConfig {
         let header = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).map_err(json)?);
         let claims = URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).map_err(json)?);
         let message = format!("{header}.{claims}");
-        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, Algorithm::EdDSA)
-            .map_err(|_| unable("unusable key: d is refused"))?;
+        let signature = URL_SAFE_NO_PAD.encode(self.key.sign(message.as_bytes()));
         Ok(format!("{message}.{signature}").into())
     }
 }
@@ -274,6 +265,11 @@ fn required<T>(field: &str, value: Option<T>) -> Result<T, String> {
     value.ok_or_else(|| format!("lacks {field}"))
 }
 
+/// A text that is there and not empty.
+fn text(field: &str, value: Option<String>) -> Result<String, String> {
+    required(field, value.filter(|text| !text.is_empty()))
+}
+
 /// A path in which a leading `~` stands for the user's home.
 pub(crate) fn expand_home(path: &str, environment: &dyn Environment) -> PathBuf {
     match (path.strip_prefix("~/"), environment.home()) {
@@ -286,16 +282,10 @@ fn bytes_32(base64url: &str) -> Option<[u8; 32]> {
     URL_SAFE_NO_PAD.decode(base64url).ok()?.try_into().ok()
 }
 
-/// The key's RFC 7638 thumbprint.
-fn thumbprint(x: &str) -> Result<String, &'static str> {
-    let public = serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": Value::from(x)});
-    let jwk: Jwk = serde_json::from_value(public).map_err(|_| "has an unusable key: x is refused")?;
-    jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| "has an unusable key: x is refused")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     /// The config of the contract, section 3. Its key was made up there and no platform knows it.
     fn config() -> Value {
@@ -358,6 +348,10 @@ mod tests {
             (without("url"), "the config lacks url"),
             (with_key("kty", "RSA"), "the config has an unusable key: kty must be OKP and crv Ed25519"),
             (with_key("x", "short"), "the config has an unusable key: x must be 32 bytes of base64url"),
+            (
+                with_key("x", "Yqj-lS_CbsuHy3kQvLroHU1bBze4gPG9sHqn_OzNwRo"),
+                "the config has an unusable key: x and d do not belong together",
+            ),
             (with_key("d", "hunter2"), "the config has an unusable key: d must be 32 bytes of base64url"),
             (r#"{"jwk": "hunter2"}"#.to_owned(), "the config is not valid JSON of its form (line 1, column 17)"),
         ] {
