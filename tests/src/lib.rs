@@ -23,7 +23,8 @@ pub struct Readme;
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Variables that change what the programs do.
-const VARIABLES: [&str; 3] = ["CORTEX_", "SKILL_", "KUBERNETES_"];
+const VARIABLES: [&str; 7] =
+    ["CORTEX_", "SKILL_", "KUBERNETES_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_", "XDG_STATE_HOME"];
 
 /// The programs and libraries under test. The libraries are copies: tests build the packages again, and one must not load a
 /// file that another replaces.
@@ -134,7 +135,7 @@ pub fn program(path: &Path) -> Run {
 
 fn clean(mut remove: impl FnMut(&str)) {
     for (name, _) in std::env::vars() {
-        if VARIABLES.iter().any(|prefix| name.starts_with(prefix)) || name == "RUST_LOG" || name == "XDG_STATE_HOME" {
+        if VARIABLES.iter().any(|prefix| name.starts_with(prefix)) || name == "RUST_LOG" {
             remove(&name);
         }
     }
