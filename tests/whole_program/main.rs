@@ -7,6 +7,7 @@
 mod authentication;
 mod bad_messages;
 mod bad_skills;
+mod connections;
 mod describe;
 mod expiry;
 mod forms;

@@ -287,6 +287,15 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_of_all_sorts_is_no_bundle() {
+        let folder = tempfile::tempdir().unwrap();
+        for index in 0..=FILES_LIMIT {
+            File::create(folder.path().join(index.to_string())).unwrap();
+        }
+        assert_eq!(fault(folder.path()), "holds over 10000 files");
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let fault_of_missing = fault(&folder.path().join("gone"));
