@@ -49,6 +49,16 @@ async fn a_bundle_replaces_all_other_authorities() {
     assert!(why.contains("UnknownIssuer"), "{why}");
     let both = write(folder.path(), "both.pem", &format!("{}\nnotes\n{}", other.pem(), ours.pem()));
     assert!(ask(&server.url, both.as_str()).await.unwrap());
+
+    // Whom the system trusts is not asked.
+    let system = tempfile::tempdir().unwrap();
+    write(system.path(), "ours.pem", &ours.pem());
+    let mut variables = BTreeMap::from([("SSL_CERT_DIR", system.path().to_str().unwrap().to_owned())]);
+    let said = ask_with(&server.url, variables.clone()).await;
+    assert!(said.contains("found: true"), "{said}");
+    variables.insert("REQUESTS_CA_BUNDLE", wrong);
+    let said = ask_with(&server.url, variables).await;
+    assert!(said.contains("UnknownIssuer"), "{said}");
 }
 
 #[tokio::test]
@@ -97,8 +107,6 @@ async fn the_environment_names_a_bundle() {
         let said = ask_with(&server.url, BTreeMap::from([(name, "/no/such/bundle".to_owned())])).await;
         assert!(said.contains("platform_unavailable: the CA bundle /no/such/bundle cannot be read: "), "{said}");
     }
-    let said = ask_with(&server.url, BTreeMap::from([("SSL_CERT_DIR", folder.path().to_str().unwrap().into())])).await;
-    assert!(said.contains("found: true"), "{said}");
 }
 
 #[tokio::test]
