@@ -57,9 +57,9 @@ async fn plain_requests_can_go_to_a_proxy_over_tls() {
 async fn this_machine_is_never_behind_a_proxy() {
     let platform = Server::start_plain().await;
     let port = platform.url.rsplit(':').next().unwrap().to_owned();
+    let (_port, proxy) = Proxy::nowhere();
     for host in ["localhost", "127.0.0.1"] {
-        // Nothing listens at this port, which was just let go.
-        let variables = BTreeMap::from([("ALL_PROXY", Proxy::nowhere().await)]);
+        let variables = BTreeMap::from([("ALL_PROXY", proxy.clone())]);
         let said = ask_with(&format!("http://{host}:{port}"), variables).await;
         assert!(said.contains("found: true"), "{host}: {said}");
     }
@@ -70,7 +70,8 @@ async fn no_proxy_takes_hosts_out() {
     let platform = Server::start_plain().await;
     // An address that leads to this machine and that only `NO_PROXY` takes out.
     let url = platform.url.replace("127.0.0.1", "0.0.0.0");
-    let mut variables = BTreeMap::from([("HTTP_PROXY", Proxy::nowhere().await)]);
+    let (_port, proxy) = Proxy::nowhere();
+    let mut variables = BTreeMap::from([("HTTP_PROXY", proxy)]);
     let said = ask_with(&url, variables.clone()).await;
     assert!(said.contains("Connection refused"), "{said}");
     variables.insert("NO_PROXY", "else.test, 0.0.0.0/8".to_owned());
@@ -80,7 +81,8 @@ async fn no_proxy_takes_hosts_out() {
 
 #[tokio::test]
 async fn no_failure_shows_the_password_of_the_proxy() {
-    let nowhere = Proxy::nowhere().await.replace("http://", "http://user:hidden@");
+    let (_port, nowhere) = Proxy::nowhere();
+    let nowhere = nowhere.replace("http://", "http://user:hidden@");
     for url in ["http://platform.test", "https://platform.test"] {
         let said = ask_with(url, BTreeMap::from([("ALL_PROXY", nowhere.clone())])).await;
         assert!(said.contains(&format!("no answer from {url}")) && said.contains("Connection refused"), "{said}");
