@@ -1,18 +1,14 @@
 //! What came of an invocation: one place that turns it into an exit code, a problem document and a log line.
 
-use std::borrow::Cow;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
 use skill_sdk::{Code, Error, Response};
 
 use crate::telemetry;
-
-/// Tokens shorter than this are not looked for in texts: `a` would be found everywhere.
-const SHORTEST_TOKEN: usize = 8;
 
 /// The answer of a skill, or why there is none.
 #[derive(Debug)]
@@ -145,19 +141,15 @@ impl Refusal {
     }
 }
 
-/// The text without the token, and without anything else that looks like one. The token itself goes first: what it leaves
-/// behind is no part of another.
+/// The text without the token, and without anything else that looks like one.
 fn cleaned(text: &str, token: Option<&SecretString>) -> String {
-    let text = match token.map(ExposeSecret::expose_secret) {
-        Some(token) if token.len() >= SHORTEST_TOKEN => Cow::Owned(text.replace(token, "[token]")),
-        _ => Cow::Borrowed(text),
-    };
-    skill_sdk::redact(&text).into_owned()
+    token.map_or_else(|| skill_sdk::redact(text), |token| skill_sdk::redact_secret(text, token)).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::ExposeSecret;
     use serde_json::json;
 
     #[test]

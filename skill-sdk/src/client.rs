@@ -42,7 +42,7 @@ const DEFAULT_API_VERSION: u32 = 4;
 
 /// A client that acts for somebody in a project of a platform. Cheap to clone.
 ///
-/// All clients of a process share one pool of connections.
+/// The clients of a process share their connections: one pool for each way to connect.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
 
 /// What stands in the place of a token.
 const PLACEHOLDER: &str = "[token]";
@@ -43,6 +44,20 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     }
     clean.push_str(&text[copied..]);
     Cow::Owned(clean)
+}
+
+/// Secrets shorter than this are not looked for: `a` would be found everywhere.
+const SHORTEST_SECRET: usize = 8;
+
+/// As [`redact`], for a text of somebody who knows this secret and may repeat it: the secret is replaced wherever it stands,
+/// whatever its form. One of less than eight bytes is not looked for.
+pub fn redact_secret<'t>(text: &'t str, secret: &SecretString) -> Cow<'t, str> {
+    let secret = secret.expose_secret();
+    if secret.len() < SHORTEST_SECRET || !text.contains(secret) {
+        return redact(text);
+    }
+    // The secret goes first: what it leaves behind is no part of another.
+    Cow::Owned(redact(&text.replace(secret, PLACEHOLDER)).into_owned())
 }
 
 /// Where in a run of base64url the header of a token begins: at its start if that is a JSON object, else at what an object

@@ -15,6 +15,7 @@ mod logs;
 mod platform;
 mod project;
 mod samples;
+mod secrets;
 mod signals;
 
 use secrecy::ExposeSecret;

@@ -137,7 +137,7 @@ impl ClientCredentials {
     async fn fetch(&self) -> Result<AccessToken, Error> {
         let began = Instant::now();
         let response = request::exchange(&self.verify, self.request()?).await?;
-        let Grant { access_token, expires_in } = read(response).await?;
+        let Grant { access_token, expires_in } = read(response, &self.client_secret).await?;
         Ok(match expires_in.and_then(|lifetime| began.checked_add(lifetime)) {
             Some(end) => AccessToken::issued_until(access_token, end),
             None => AccessToken::issued(access_token),
@@ -208,7 +208,7 @@ struct Answer {
     error_description: Option<String>,
 }
 
-async fn read(mut response: Response) -> Result<Grant, Error> {
+async fn read(mut response: Response, secret: &SecretString) -> Result<Grant, Error> {
     let status = response.status();
     let body = response.read(ANSWER_LIMIT).await?;
     let answer: Option<Answer> = serde_json::from_slice(&body).ok();
@@ -217,7 +217,7 @@ async fn read(mut response: Response) -> Result<Grant, Error> {
             Some(answer) => (answer.error, answer.error_description),
             None => (None, Some(String::from_utf8_lossy(&body).into_owned())),
         };
-        let said = |text: Option<String>| words(text.unwrap_or_default().as_bytes());
+        let said = |text: Option<String>| words(text.unwrap_or_default().as_bytes(), Some(secret));
         let detail = format!("{FAILURE}: {}, {}, {}", said(error), status.as_u16(), said(description));
         let busy = status.is_server_error() || status.as_u16() == 429;
         let code = if busy { Code::PlatformUnavailable } else { Code::TokenInvalid };

@@ -1,6 +1,7 @@
 //! How credentials are found: parameters, then what was entered at a login, then the environment, then a profile (contract
 //! "fabric-auth", sections 1, 2 and 8).
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,19 +95,22 @@ impl Sources<'_> {
         let environment = self.environment;
         let variable = |name| environment.map_or(Ok(None), |environment| environment.text(name));
         let login = environment.and_then(Environment::login);
-        let mut config = Config { environment, profiles: self.profiles.as_ref(), found: None };
+        let given = if let Some(Identity::Config(config)) = self.identity {
+            Some((Arc::clone(config), "the parameter `config`"))
+        } else if let (None, Some(login)) = (self.identity, &login) {
+            Some((Arc::clone(&login.config), "the login"))
+        } else {
+            None
+        };
+        let config = Config { given, environment, profiles: self.profiles.as_ref(), found: OnceCell::new() };
 
         let make = |config: &Arc<PersonalAccessConfig>| Arc::clone(config).tokens(self.ttl, &self.verify);
         let who: Option<(Arc<dyn TokenSource>, &str)> = if let Some(Identity::Source(source)) = self.identity {
             Some((Arc::clone(source), "a source of tokens"))
         } else if let Some(Identity::Token(token)) = self.identity {
             Some((self.fixed(token.clone(), "the parameter `token`")?, "the parameter `token`"))
-        } else if let Some(Identity::Config(given)) = self.identity {
-            config.found = Some(Some((Arc::clone(given), "the parameter `config`")));
-            Some((make(given), "the parameter `config`"))
-        } else if let Some(login) = &login {
-            config.found = Some(Some((Arc::clone(&login.config), "the login")));
-            Some((make(&login.config), "the login"))
+        } else if let Some((config, origin)) = &config.given {
+            Some((make(config), *origin))
         } else if let Some(token) = variable(CORTEX_TOKEN)? {
             Some((self.fixed(token.into(), CORTEX_TOKEN)?, CORTEX_TOKEN))
         } else if let Some((config, origin)) = config.get()? {
@@ -191,29 +195,37 @@ impl Sources<'_> {
 /// The personal access config, which counts as a whole for whatever is not said before: the one that was given, else that of
 /// the environment, else that of the profile. It is read once, when something is still unknown.
 struct Config<'a> {
+    given: Option<Known>,
     environment: Option<&'a dyn Environment>,
     profiles: Option<&'a Profiles>,
-    /// The config and what it is, once that is known.
-    found: Option<Option<(Arc<PersonalAccessConfig>, &'static str)>>,
+    /// What was found, once that is known.
+    found: OnceCell<Option<Known>>,
 }
 
+/// A config and what it is.
+type Known = (Arc<PersonalAccessConfig>, &'static str);
+
 impl Config<'_> {
-    fn get(&mut self) -> Result<Option<&(Arc<PersonalAccessConfig>, &'static str)>, Error> {
-        if self.found.is_none() {
-            self.found = Some(self.read()?.map(|(config, origin)| (Arc::new(config), origin)));
+    fn get(&self) -> Result<Option<&Known>, Error> {
+        if let Some(found) = self.found.get() {
+            return Ok(found.as_ref());
         }
-        Ok(self.found.as_ref().and_then(Option::as_ref))
+        let found = self.read()?;
+        Ok(self.found.get_or_init(|| found).as_ref())
     }
 
-    fn read(&self) -> Result<Option<(PersonalAccessConfig, &'static str)>, Error> {
+    fn read(&self) -> Result<Option<Known>, Error> {
+        if self.given.is_some() {
+            return Ok(self.given.clone());
+        }
         if let Some(environment) = self.environment
             && let Some(value) = environment.text(CORTEX_PERSONAL_ACCESS_CONFIG)?
         {
             let config = PersonalAccessConfig::from_variable(&value, environment)?;
-            return Ok(Some((config, CORTEX_PERSONAL_ACCESS_CONFIG)));
+            return Ok(Some((Arc::new(config), CORTEX_PERSONAL_ACCESS_CONFIG)));
         }
         let profile = self.profiles.map_or(Ok(None), Profiles::read)?;
-        Ok(profile.map(|config| (config, "the profile")))
+        Ok(profile.map(|config| (Arc::new(config), "the profile")))
     }
 }
 

@@ -77,8 +77,10 @@ impl Renewing {
             // It is being made.
             None => None,
         });
-        let made = generation.made.get_or_init(make).await;
-        made.as_ref().map(Clone::clone).map_err(Error::without_source)
+        match generation.made.get_or_init(make).await {
+            Ok(token) => Ok(token.clone()),
+            Err(error) => Err(error.without_source()),
+        }
     }
 
     /// The current generation, after it was replaced by another one if there is one.

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -135,7 +135,7 @@ pub(crate) struct Caller<'a> {
 /// - [`Code::TokenExpired`] and [`Code::TokenInvalid`] for 401, for 302 and for any answer with `X-Auth-Error` (contract
 ///   "fabric-auth", section 7): the former when the token is past its end or the platform's words say so. A token that
 ///   is past it already is not sent at all.
-/// - [`Code::PlatformUnavailable`] when there is no answer, and for 429 and 5xx.
+/// - [`Code::PlatformUnavailable`] when there is no answer, and for 407, 429 and 5xx.
 /// - [`Code::SkillFailed`] with the [status](Error::http_status) for every other refusal.
 /// - What the source of tokens fails with.
 pub(crate) async fn send(caller: Caller<'_>, mut call: Call) -> Result<Response, Error> {
@@ -294,10 +294,12 @@ impl Response {
     async fn refusal(mut self, token: Option<&AccessToken>) -> Error {
         let status = self.status();
         let refuses_token = self.refuses_token();
-        let header = |name| self.headers().get(name).map(|value| words(value.as_bytes()));
+        // Whoever refuses a token may repeat it.
+        let secret = token.map(AccessToken::secret);
+        let header = |name| self.headers().get(name).map(|value| words(value.as_bytes(), secret));
         let (auth_error, challenge) = (header(AUTH_ERROR), header(WWW_AUTHENTICATE.as_str()));
         let body = self.read(REFUSAL_LIMIT).await.unwrap_or_default();
-        let message = body_message(&body);
+        let message = body_message(&body, secret);
         let failure = &self.failure;
         if refuses_token {
             // An answer to HEAD has no body, but may have a challenge with words (RFC 6750, section 3).
@@ -312,11 +314,9 @@ impl Response {
             let code = if expired { Code::TokenExpired } else { Code::TokenInvalid };
             return Error::new(code, detail).with_http_status(status.as_u16());
         }
-        let code = if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            Code::PlatformUnavailable
-        } else {
-            Code::SkillFailed
-        };
+        // 407 is the word of a proxy: the platform was not reached.
+        let unreached = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+        let code = if status.is_server_error() || unreached { Code::PlatformUnavailable } else { Code::SkillFailed };
         let colon = if message.is_empty() { "" } else { ": " };
         Error::new(code, format!("{failure}: the platform answered {}{colon}{message}", status.as_u16()))
             .with_http_status(status.as_u16())
@@ -327,7 +327,7 @@ impl Response {
 const AUTH_ERROR: &str = "x-auth-error";
 
 /// What a refusal says (contract "fabric-api", section 1).
-fn body_message(body: &[u8]) -> String {
+fn body_message(body: &[u8], secret: Option<&SecretString>) -> String {
     #[derive(Deserialize)]
     struct Refusal {
         message: Option<String>,
@@ -335,16 +335,17 @@ fn body_message(body: &[u8]) -> String {
     }
 
     match serde_json::from_slice::<Refusal>(body) {
-        Ok(Refusal { message: Some(text), .. } | Refusal { error: Some(text), .. }) => words(text.as_bytes()),
-        _ => words(body),
+        Ok(Refusal { message: Some(text), .. } | Refusal { error: Some(text), .. }) => words(text.as_bytes(), secret),
+        _ => words(body, secret),
     }
 }
 
-/// Text of a server as it may stand in an error: short, on one line, without tokens.
-pub(crate) fn words(text: &[u8]) -> String {
+/// Text of a server as it may stand in an error: short, on one line, without tokens and without the secret it was sent.
+pub(crate) fn words(text: &[u8], secret: Option<&SecretString>) -> String {
     let text = String::from_utf8_lossy(text);
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let clean = crate::redact(line.trim());
+    let line = line.trim();
+    let clean = secret.map_or_else(|| crate::redact(line), |secret| crate::redact_secret(line, secret));
     match clean.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &clean[..end]),
         None => clean.into_owned(),

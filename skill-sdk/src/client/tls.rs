@@ -11,11 +11,9 @@
 //! Whoever names a bundle gets that or an error, never other authorities.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use reqwest::{Certificate, ClientBuilder};
 use rustls::RootCertStore;
@@ -192,21 +190,13 @@ impl From<PathBuf> for VerifySslCert {
 }
 
 impl From<&str> for VerifySslCert {
-    /// A path, whatever it says; to read `true` and `false`, parse.
-    fn from(bundle: &str) -> Self {
-        Self::Against(bundle.into())
-    }
-}
-
-impl FromStr for VerifySslCert {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text {
+    /// Reads `true`, `false`, or a path.
+    fn from(text: &str) -> Self {
+        match text {
             "true" | "True" => Self::Yes,
             "false" | "False" => Self::No,
-            path => path.into(),
-        })
+            path => Self::Against(path.into()),
+        }
     }
 }
 
@@ -225,6 +215,21 @@ mod tests {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap().pem()
+    }
+
+    #[test]
+    fn a_text_is_a_word_or_a_path() {
+        for (text, verify) in [
+            ("true", VerifySslCert::Yes),
+            ("True", VerifySslCert::Yes),
+            ("false", VerifySslCert::No),
+            ("False", VerifySslCert::No),
+            ("/ca.pem", VerifySslCert::Against("/ca.pem".into())),
+            ("./true", VerifySslCert::Against("./true".into())),
+        ] {
+            assert_eq!(VerifySslCert::from(text), verify);
+        }
+        assert_eq!((VerifySslCert::from(true), VerifySslCert::from(false)), (VerifySslCert::Yes, VerifySslCert::No));
     }
 
     /// What goes wrong with a bundle, after its name.

@@ -127,6 +127,11 @@ async fn a_failure_says_what_the_server_says() {
             Code::PlatformUnavailable,
             "Error generating access token: , 502, <html>down</html>",
         ),
+        (
+            || (StatusCode::BAD_REQUEST, format!(r#"{{"error": "what is {SECRET}?"}}"#)).into_response(),
+            Code::TokenInvalid,
+            "Error generating access token: what is [token]?, 400, ",
+        ),
         (|| "{}".into_response(), Code::TokenInvalid, "Error generating access token: the answer has no access_token"),
         (|| "hey".into_response(), Code::TokenInvalid, "Error generating access token: the answer has no JSON object"),
     ] {

@@ -227,14 +227,16 @@ async fn every_refusal_of_a_token_is_recognised() {
 
 #[tokio::test]
 async fn other_refusals_say_nothing_of_the_token() {
-    for status in [400, 403, 404, 429, 500, 503] {
+    for status in [400, 403, 404, 407, 429, 500, 503] {
         let server = Server::start(move |request| match is_info(request) {
             true => info(Timestamp::now()),
             false => StatusCode::from_u16(status).unwrap().into_response(),
         })
         .await;
         let error = client(&server).content().download("k").await.err().unwrap();
-        assert!(!matches!(error.code(), Code::TokenExpired | Code::TokenInvalid), "{error}");
+        let temporary = matches!(status, 407 | 429 | 500 | 503);
+        let code = if temporary { Code::PlatformUnavailable } else { Code::SkillFailed };
+        assert_eq!((error.code(), error.http_status()), (code, Some(status)), "{error}");
         assert_eq!(tokens(&server).len(), 1, "{status}");
     }
 }
