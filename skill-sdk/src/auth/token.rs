@@ -8,8 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::error::{Code, Error};
 
@@ -61,6 +62,10 @@ pub struct Claims {
     pub subject: String,
     /// When the token ends, rounded down to the second. A time beyond the year 9999 reads as the end of that year.
     pub expires_at: Timestamp,
+    /// `iss` as it is, for whoever checks it. Reading it later would mean to read the claims twice.
+    pub(super) issuer: Option<Value>,
+    /// `nbf` as it is, for whoever checks it.
+    pub(super) not_before: Option<Value>,
 }
 
 impl AccessToken {
@@ -163,6 +168,14 @@ struct Body {
     aud: Option<Value>,
     sub: Option<Value>,
     exp: Option<Value>,
+    iss: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    nbf: Option<Value>,
+}
+
+/// Reads `null` as a value that is there.
+pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 impl Claims {
@@ -180,9 +193,15 @@ impl Claims {
         if !base64url(signature) {
             return Err(NOT_A_JWT.to_owned());
         }
-        decode_object::<Map<String, Value>>(header).ok_or(NOT_A_JWT)?;
+        decode_object::<IgnoredAny>(header).ok_or(NOT_A_JWT)?;
         let body: Body = decode_object(body).ok_or(NOT_A_JWT)?;
-        Ok(Self { audience: audience(body.aud)?, subject: subject(body.sub)?, expires_at: expires_at(body.exp)? })
+        Ok(Self {
+            audience: audience(body.aud)?,
+            subject: subject(body.sub)?,
+            expires_at: expires_at(body.exp)?,
+            issuer: body.iss,
+            not_before: body.nbf,
+        })
     }
 }
 
@@ -192,7 +211,8 @@ pub(super) fn decode_object<T: for<'de> Deserialize<'de>>(part: &str) -> Option<
     if !json.trim_ascii_start().starts_with(b"{") {
         return None;
     }
-    serde_json::from_slice(&json).ok()
+    // What is skipped must be text as well.
+    serde_json::from_str(std::str::from_utf8(&json).ok()?).ok()
 }
 
 fn missing(claim: &str) -> String {

@@ -23,12 +23,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::auth::key_set::Keys;
-use crate::auth::token::{DEFAULT_LEEWAY, INVALID, LAST_SECOND, check_end, decode_object};
-use crate::auth::{AccessToken, Algorithm, KeySet};
+use crate::auth::token::{DEFAULT_LEEWAY, INVALID, LAST_SECOND, check_end, decode_object, present};
+use crate::auth::{AccessToken, Algorithm, Claims, KeySet};
 use crate::client::request::words;
 use crate::error::{Code, Error};
 
@@ -130,7 +130,7 @@ impl Verifier {
         }
         let parts = Parts::of(text).map_err(invalid)?;
         let generation = self.check_signature(&parts, keys).await?;
-        let not_before = self.check_claims(parts.claims, &claims.audience).map_err(invalid)?;
+        let not_before = self.check_claims(claims).map_err(invalid)?;
         self.check_times(claims.expires_at, not_before)?;
         self.seen.insert(fingerprint, Seen { generation, not_before });
         Ok(())
@@ -162,12 +162,10 @@ impl Verifier {
     }
 
     /// Checks the claims of a token whose signature is good, apart from its end, and gives its beginning.
-    fn check_claims(&self, claims: &str, audience: &[String]) -> Result<Timestamp, String> {
-        // `aud`, `sub` and `exp` have been read with the token, in the same way.
-        let claims: MoreClaims = decode_object(claims).ok_or("not a JWT")?;
+    fn check_claims(&self, claims: &Claims) -> Result<Timestamp, String> {
         if !self.issuers.is_empty() {
-            match claims.iss {
-                Some(Value::String(issuer)) if self.issuers.contains(&issuer) => {}
+            match &claims.issuer {
+                Some(Value::String(issuer)) if self.issuers.contains(issuer) => {}
                 Some(Value::String(issuer)) => {
                     return Err(format!("the issuer {} is not trusted", words(issuer.as_bytes(), None)));
                 }
@@ -175,12 +173,12 @@ impl Verifier {
                 Some(_) => return Err("claim iss is not text".to_owned()),
             }
         }
-        if !self.audiences.is_empty() && !audience.iter().any(|one| self.audiences.contains(one)) {
-            return Err(format!("it is for the audience {}", words(audience.join(", ").as_bytes(), None)));
+        if !self.audiences.is_empty() && !claims.audience.iter().any(|one| self.audiences.contains(one)) {
+            return Err(format!("it is for the audience {}", words(claims.audience.join(", ").as_bytes(), None)));
         }
-        match claims.nbf {
+        match &claims.not_before {
             None => Ok(Timestamp::MIN),
-            Some(nbf) => not_before(&nbf).ok_or_else(|| "claim nbf is not a number".to_owned()),
+            Some(nbf) => not_before(nbf).ok_or_else(|| "claim nbf is not a number".to_owned()),
         }
     }
 
@@ -212,11 +210,10 @@ struct Parts<'a> {
     /// What was signed: the first two parts as they are.
     signed: &'a str,
     header: Header,
-    claims: &'a str,
     signature: Vec<u8>,
 }
 
-/// The members of a header (RFC 7515, section 4.1) that count. One that is there twice is refused, as in [`MoreClaims`].
+/// The members of a header (RFC 7515, section 4.1) that count. One that is there twice is refused, as among the claims.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -226,24 +223,11 @@ struct Header {
     crit: Option<Value>,
 }
 
-/// The claims that [`Claims`](super::Claims) does not have.
-#[derive(Deserialize)]
-struct MoreClaims {
-    iss: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    nbf: Option<Value>,
-}
-
-/// Reads `null` as a value that is there.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
-}
-
 impl<'a> Parts<'a> {
     fn of(token: &'a str) -> Result<Self, &'static str> {
         const NOT_A_JWT: &str = "not a JWT";
         let (signed, signature) = token.rsplit_once('.').ok_or(NOT_A_JWT)?;
-        let (header, claims) = signed.split_once('.').ok_or(NOT_A_JWT)?;
+        let (header, _) = signed.split_once('.').ok_or(NOT_A_JWT)?;
         let header: Header = decode_object(header).ok_or("its header is malformed")?;
         if header.crit.is_some() {
             return Err("its header asks for an extension");
@@ -252,7 +236,7 @@ impl<'a> Parts<'a> {
             return Err("its header says that it is for something else");
         }
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| NOT_A_JWT)?;
-        Ok(Self { signed, header, claims, signature })
+        Ok(Self { signed, header, signature })
     }
 
     /// Checks the signature with the key that the header names; without a name, with the only one of the algorithm.
