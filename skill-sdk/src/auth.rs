@@ -8,7 +8,7 @@
 //! - [`verify`]: checks the signatures of tokens, for operators who want that
 //! - [`key_set`]: the public keys that signatures are checked with
 //! - [`environment`]: the variables that are read
-//! - [`login`]: what somebody has entered
+//! - [`login`]: asks a person
 //! - `credentials`: which of all these counts
 
 pub mod client_credentials;

@@ -242,7 +242,7 @@ fn incomplete(absent: Vec<&str>) -> Error {
 }
 
 /// Checks that a URL can be the address of a platform.
-fn base_url(text: &str) -> Result<Url, String> {
+pub(crate) fn base_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("must be an http or https URL".to_owned());
