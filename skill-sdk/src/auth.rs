@@ -33,6 +33,7 @@ pub use key_set::KeySet;
 pub use login::Login;
 pub use personal_access::{PersonalAccessConfig, PersonalAccessTokens};
 pub use renewing::RENEWAL_MARGIN;
+pub use profile::ProfileSummary;
 pub use source::{FixedToken, TokenFuture, TokenSource, from_fn};
 pub use token::{AccessToken, Claims};
 pub use verify::Verifier;

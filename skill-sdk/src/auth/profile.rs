@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::auth::PersonalAccessConfig;
@@ -23,6 +24,21 @@ struct File {
     current_profile: Option<String>,
 }
 
+/// What a profile says about itself, without its key. What it does not say, or not as text, is `None`.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ProfileSummary {
+    /// Its name in the file.
+    pub name: String,
+    /// Where the platform is.
+    pub url: Option<String>,
+    /// The project to work in.
+    pub project: Option<String>,
+    /// Who its tokens speak for.
+    pub username: Option<String>,
+    /// Whether it is the one that is used when none is named.
+    pub current: bool,
+}
+
 /// Reads a profile: the named one, else the file's current one, else `default`. `None` when there is no such file, or
 /// when it has no profiles at all and none was asked for. This blocks on the disk.
 ///
@@ -31,35 +47,89 @@ struct File {
 /// [`Code::TokenMissing`] for a file that cannot be read, is of a version other than 3, 4 or 5, or lacks the profile; the
 /// detail names the file and the profile. Otherwise as for [`PersonalAccessConfig::from_json`].
 pub fn read(path: &Path, name: Option<&str>) -> Result<Option<PersonalAccessConfig>, Error> {
-    let refuse = |why: String| Error::new(Code::TokenMissing, format!("{}: {why}", path.display()));
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && name.is_none() => return Ok(None),
-        Err(error) => return Err(refuse("the file of profiles cannot be read".to_owned()).with_source(error)),
+    let file = match File::open(path) {
+        Ok(Some(file)) => file,
+        Ok(None) if name.is_none() => return Ok(None),
+        Ok(None) => return Err(unreadable(path, std::io::ErrorKind::NotFound.into())),
+        Err(error) => return Err(error),
     };
-    let file: File = serde_json::from_str(&text).map_err(|error| {
-        refuse(format!("not a file of profiles (line {}, column {})", error.line(), error.column()))
-    })?;
-    match file.version.as_deref() {
-        Some("3" | "4" | "5") => {}
-        Some("2") => {
-            return Err(refuse(
-                "version 2 of this file holds no key to make tokens with. Please run \"cortex configure\"".to_owned(),
-            ));
-        }
-        Some(version) => return Err(refuse(format!("version {version:?} of this file is not known"))),
-        None => return Err(refuse("Please configure the Cortex CLI by running \"cortex configure\"".to_owned())),
-    }
     if file.profiles.is_empty() && name.is_none() {
         return Ok(None);
     }
-    let name = name.or(file.current_profile.as_deref()).unwrap_or("default");
+    let name = name.unwrap_or_else(|| file.current());
     match file.profiles.get(name) {
         Some(profile) => PersonalAccessConfig::from_json(profile.get()).map(Some),
-        None => Err(refuse(format!(
-            "Profile with name \"{name}\" could not be located in your configuration.  Please run \"cortex configure\"."
-        ))),
+        None => Err(refuse(
+            path,
+            &format!(
+                "Profile with name \"{name}\" could not be located in your configuration.  Please run \"cortex \
+                 configure\"."
+            ),
+        )),
     }
+}
+
+/// Lists the profiles by name; none when there is no such file. No key is looked at. This blocks on the disk.
+///
+/// # Errors
+///
+/// [`Code::TokenMissing`] for a file that cannot be read or is of a version other than 3, 4 or 5; the detail names it.
+pub fn list(path: &Path) -> Result<Vec<ProfileSummary>, Error> {
+    let Some(file) = File::open(path)? else { return Ok(Vec::new()) };
+    let summary = |(name, profile): (&String, &Box<RawValue>)| {
+        let shown: Shown = serde_json::from_str(profile.get()).unwrap_or_default();
+        let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+        ProfileSummary {
+            name: name.clone(),
+            url: text(shown.url),
+            project: text(shown.project),
+            username: text(shown.username),
+            current: name == file.current(),
+        }
+    };
+    Ok(file.profiles.iter().map(summary).collect())
+}
+
+/// The fields of a profile that anybody may see.
+#[derive(Default, Deserialize)]
+struct Shown {
+    url: Option<Value>,
+    project: Option<Value>,
+    username: Option<Value>,
+}
+
+impl File {
+    fn open(path: &Path) -> Result<Option<Self>, Error> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(path, error)),
+        };
+        let file: Self = serde_json::from_str(&text).map_err(|error| {
+            refuse(path, &format!("not a file of profiles (line {}, column {})", error.line(), error.column()))
+        })?;
+        match file.version.as_deref() {
+            Some("3" | "4" | "5") => Ok(Some(file)),
+            Some("2") => Err(refuse(
+                path,
+                "version 2 of this file holds no key to make tokens with. Please run \"cortex configure\"",
+            )),
+            Some(version) => Err(refuse(path, &format!("version {version:?} of this file is not known"))),
+            None => Err(refuse(path, "Please configure the Cortex CLI by running \"cortex configure\"")),
+        }
+    }
+
+    fn current(&self) -> &str {
+        self.current_profile.as_deref().unwrap_or("default")
+    }
+}
+
+fn refuse(path: &Path, why: &str) -> Error {
+    Error::new(Code::TokenMissing, format!("{}: {why}", path.display()))
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    refuse(path, "the file of profiles cannot be read").with_source(error)
 }
 
 #[cfg(test)]
@@ -120,5 +190,34 @@ mod tests {
             assert_eq!(error.code(), Code::TokenMissing);
             assert!(error.detail().contains(expected) && error.detail().contains("config"), "{error}");
         }
+    }
+
+    #[test]
+    fn profiles_are_listed_without_their_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = path(folder.path());
+        assert_eq!(list(&path).unwrap(), []);
+        let text = serde_json::json!({
+            "version": "4", "currentProfile": "b",
+            "profiles": {"b": profile("http://b"), "a": {"url": 7, "jwk": "broken"}, "c": "broken"}
+        });
+        std::fs::write(&path, text.to_string()).unwrap();
+        let nothing = |name: &str| ProfileSummary {
+            name: name.to_owned(),
+            url: None,
+            project: None,
+            username: None,
+            current: false,
+        };
+        let b = ProfileSummary {
+            url: Some("http://b".to_owned()),
+            project: Some("orders-dev".to_owned()),
+            username: Some("u-1".to_owned()),
+            current: true,
+            ..nothing("b")
+        };
+        assert_eq!(list(&path).unwrap(), [nothing("a"), b, nothing("c")]);
+        std::fs::write(&path, r#"{"version": "2", "profiles": {}}"#).unwrap();
+        assert_eq!(list(&path).unwrap_err().code(), Code::TokenMissing);
     }
 }

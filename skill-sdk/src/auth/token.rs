@@ -179,6 +179,14 @@ pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 }
 
 impl Claims {
+    /// Everything that keeps the claims of a token from being ones that [`AccessToken::decode`] accepts, such as `claim aud
+    /// is missing`; nothing when they are. No value of a claim is part of it.
+    pub fn problems(claims: &Map<String, Value>) -> Vec<String> {
+        let claim = |name: &str| claims.get(name).cloned();
+        let problems = [audience(claim("aud")).err(), subject(claim("sub")).err(), expires_at(claim("exp")).err()];
+        problems.into_iter().flatten().collect()
+    }
+
     fn of(token: &str) -> Result<Self, String> {
         if token.len() > LONGEST {
             return Err(format!("{NOT_A_JWT}: {} bytes are too many", token.len()));
@@ -339,7 +347,10 @@ mod tests {
             (json!({"aud": "a", "sub": "u", "exp": [1]}), "claim exp is not a number"),
         ] {
             assert_eq!(refusal(token(&claims)), why, "{claims}");
+            assert_eq!(Claims::problems(claims.as_object().unwrap()), [why], "{claims}");
         }
+        let all = ["claim aud is missing", "claim sub is missing", "claim exp is missing"];
+        assert_eq!(Claims::problems(&Map::new()), all);
     }
 
     #[test]
