@@ -53,6 +53,19 @@ pub struct Login {
     pub json: SecretString,
 }
 
+impl Login {
+    /// What a config says by itself, with nothing asked.
+    ///
+    /// # Errors
+    ///
+    /// As for [`PersonalAccessConfig::from_json`], and [`Code::TokenInvalid`] too when the URL is none of a platform.
+    pub fn from_json(json: SecretString) -> Result<Self, Error> {
+        let config = PersonalAccessConfig::from_json(json.expose_secret())?;
+        base_url(&config.url).map_err(|why| Error::new(Code::TokenInvalid, format!("the url of the config {why}")))?;
+        Ok(Self { config, json })
+    }
+}
+
 /// Asks for the URL of the platform, a personal access config (JSON, or the path of a file) and a project. The questions go to
 /// stderr and the answers come from standard input. At a terminal the config is not shown while it is typed or pasted.
 ///
@@ -87,16 +100,19 @@ pub(crate) fn ask(
     let url = answer(&line).or_else(|| defaults.api_endpoint.clone());
     // Before the secret is asked for: nobody likes to paste that twice.
     if let Some(url) = &url {
-        check_url(url)?;
+        base_url(url).map_err(|why| Error::new(Code::InvalidMessage, format!("the Cortex URI {why}")))?;
     }
 
     let given = console.ask_secret(&question("Personal Access Config", None), is_unfinished).map_err(unreadable)?;
     let json = config_json(given, environment)?;
-    let mut config = PersonalAccessConfig::from_json(json.expose_secret())?;
-    match url {
-        Some(url) => config.url = url,
-        None => check_url(&config.url)?,
-    }
+    let Login { mut config, json } = match url {
+        Some(url) => {
+            let mut config = PersonalAccessConfig::from_json(json.expose_secret())?;
+            config.url = url;
+            Login { config, json }
+        }
+        None => Login::from_json(json)?,
+    };
 
     if defaults.project_is_settled {
         config.project = defaults.project.clone().or(config.project);
@@ -254,10 +270,6 @@ fn answer(line: &str) -> Option<String> {
     Some(line.trim()).filter(|line| !line.is_empty()).map(str::to_owned)
 }
 
-fn check_url(url: &str) -> Result<(), Error> {
-    base_url(url).map(drop).map_err(|why| Error::new(Code::InvalidMessage, format!("the Cortex URI {why}")))
-}
-
 /// The JSON that the answer is, or names.
 fn config_json(given: SecretString, environment: &(impl Environment + ?Sized)) -> Result<SecretString, Error> {
     let text = given.expose_secret().trim();
@@ -369,11 +381,13 @@ mod tests {
         let endless = format!("\n{{\n{}", "\n".repeat(300));
         let long = format!("\n{{{}", " ".repeat(70_000));
         let unfinished = format!("\n{}", config().to_string().trim_end_matches('}'));
+        let no_url = format!("\n{}", config().to_string().replace("https://api.example.com", "nowhere"));
         for (input, code, words) in [
             ("", Code::TokenMissing, "no personal access config was given"),
             ("\n \n", Code::TokenMissing, "no personal access config was given"),
             ("hunter2", Code::InvalidMessage, "the Cortex URI is not a URL"),
             ("ftp://hunter2", Code::InvalidMessage, "must be an http or https URL"),
+            (no_url.as_str(), Code::TokenInvalid, "the url of the config is not a URL"),
             ("\nhunter2\n", Code::TokenMissing, "neither JSON nor a file that can be read"),
             ("\n/\n", Code::TokenMissing, "neither JSON nor a file that can be read"),
             ("\n{\"jwk\": \"hunter2\"}\n", Code::TokenInvalid, "not valid JSON of its form"),

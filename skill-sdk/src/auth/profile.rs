@@ -76,7 +76,7 @@ pub fn read(path: &Path, name: Option<&str>) -> Result<Option<PersonalAccessConf
 /// [`Code::TokenMissing`] for a file that cannot be read or is of a version other than 3, 4 or 5; the detail names it.
 pub fn list(path: &Path) -> Result<Vec<ProfileSummary>, Error> {
     let Some(file) = File::open(path)? else { return Ok(Vec::new()) };
-    let summary = |(name, profile): (&String, &Box<RawValue>)| {
+    let summaries = file.profiles.iter().map(|(name, profile)| {
         let shown: Shown = serde_json::from_str(profile.get()).unwrap_or_default();
         let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
         ProfileSummary {
@@ -86,8 +86,8 @@ pub fn list(path: &Path) -> Result<Vec<ProfileSummary>, Error> {
             username: text(shown.username),
             current: name == file.current(),
         }
-    };
-    Ok(file.profiles.iter().map(summary).collect())
+    });
+    Ok(summaries.collect())
 }
 
 /// The fields of a profile that anybody may see.

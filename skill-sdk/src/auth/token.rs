@@ -254,22 +254,21 @@ fn subject(claim: Option<Value>) -> Result<String, String> {
     }
 }
 
-/// Reads a `NumericDate`: seconds since 1970 UTC, fractions allowed (RFC 7519, section 2).
 fn expires_at(claim: Option<Value>) -> Result<Timestamp, String> {
-    let seconds = match claim {
-        None | Some(Value::Null) => return Err(missing("exp")),
-        Some(Value::Number(number)) => number.as_f64(),
-        Some(_) => None,
-    };
-    match seconds {
-        Some(0.0) => Err(missing("exp")),
-        #[expect(clippy::cast_possible_truncation, reason = "clamped to a range that fits")]
-        Some(seconds) => {
-            let whole = seconds.floor().clamp(0.0, LAST_SECOND) as i64;
-            Timestamp::from_second(whole).map_err(|_| "claim exp is not a time".to_owned())
-        }
-        None => Err("claim exp is not a number".to_owned()),
+    match claim {
+        None | Some(Value::Null) => Err(missing("exp")),
+        Some(Value::Number(number)) if number.as_f64() == Some(0.0) => Err(missing("exp")),
+        Some(claim) => numeric_date(&claim).ok_or_else(|| "claim exp is not a number".to_owned()),
     }
+}
+
+/// Reads a `NumericDate`: seconds since 1970 UTC, fractions allowed (RFC 7519, section 2), rounded down to the second. A time
+/// before or beyond the years 1970 to 9999 reads as their beginning or end; what is no number, as `None`.
+pub fn numeric_date(claim: &Value) -> Option<Timestamp> {
+    let seconds = claim.as_f64()?;
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to a range that fits")]
+    let whole = seconds.floor().clamp(0.0, LAST_SECOND) as i64;
+    Timestamp::from_second(whole).ok()
 }
 
 #[cfg(test)]
