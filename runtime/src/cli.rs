@@ -1,6 +1,8 @@
 //! The command line: what it takes, and where each command is.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use crate::host::Limits;
 use crate::size::Size;
 use crate::telemetry::{self, LogFormat};
 use crate::triggers::invoke;
-use crate::{describe, platform};
+use crate::{auth, describe, platform};
 
 /// The exit codes that are not in the error table (the numbers are those of sysexits.h).
 pub(crate) mod exit {
@@ -64,6 +66,59 @@ enum Command {
     ///
     /// When it is ready it prints one line of JSON: its URL, the path of a personal access config, and its project.
     Platform(PlatformOptions),
+    /// See to credentials: the profiles of the Cortex command line, and tokens.
+    #[command(subcommand)]
+    Auth(AuthCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AuthCommand {
+    /// Write a profile, which is then the current one.
+    ///
+    /// Without a file it asks for the URL of the platform, a personal access config (JSON or a path, not shown at a terminal)
+    /// and a project. What else the configuration file holds is kept; a file of an older version is brought to version 5.
+    Login(LoginOptions),
+    /// Make a token with a personal access config, and print it.
+    ///
+    /// The config is that of --file, else of the profile that is named, else of the variable `CORTEX_PERSONAL_ACCESS_CONFIG`
+    /// (JSON or a path), else of the current profile. `CORTEX_TOKEN` is not looked at, so that it can be set anew.
+    Token(TokenOptions),
+    /// Print what a token says, how long it lives and what is wrong with it, as JSON. The token itself is not shown.
+    ///
+    /// The time is that of this machine, and the signature is not checked. Exits with 77 when something is wrong.
+    Inspect {
+        /// The token, or `-` for standard input. Without it, the variable `CORTEX_TOKEN`.
+        #[arg(value_name = "TOKEN")]
+        token: Option<OsString>,
+    },
+    /// Print the profiles without their keys, as a JSON list.
+    Profiles,
+}
+
+#[derive(Args)]
+pub(crate) struct LoginOptions {
+    /// Profile to write [default: the current one, else `default`].
+    #[arg(long, env = "SKILL_PROFILE", value_name = "NAME", value_parser = profile_name)]
+    pub(crate) profile: Option<String>,
+    /// Personal access config; with it, nothing is asked.
+    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Project of the profile [default: that of the config, else the one it had].
+    #[arg(long, env = "SKILL_PROJECT", value_name = "PROJECT")]
+    pub(crate) project: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct TokenOptions {
+    /// How long the token lives: a number and one of ms, s, m, h, d, w, M (30 days), y (365 days).
+    #[arg(long, env = "SKILL_TOKEN_TTL", value_name = "TTL", default_value = "2m", value_parser = auth::token::ttl)]
+    pub(crate) ttl: Duration,
+    /// Profile of the Cortex command line.
+    #[arg(long, env = "SKILL_PROFILE", value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Personal access config.
+    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// Invokes the skills of this program.
@@ -257,6 +312,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Invoke { path, options } => invoke::run(Source::Path(path), options),
         Command::Describe { path, options } => describe::run(Source::Path(path), &options),
         Command::Platform(options) => platform::run(options),
+        Command::Auth(command) => auth::run(command),
     }
 }
 
@@ -291,8 +347,13 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 
 /// Shows help on stdout, and what is wrong with a command line on stderr.
 fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
     // When there is nowhere to write there is nobody to tell.
-    let _ = error.print();
+    let _ = match skill_sdk::redact(&text) {
+        Cow::Borrowed(_) => error.print(),
+        // A token went to the wrong place. Colours are not worth its being shown.
+        Cow::Owned(clean) => std::io::stderr().write_all(clean.as_bytes()),
+    };
     if error.use_stderr() { exit::USAGE.into() } else { ExitCode::SUCCESS }
 }
 
@@ -308,6 +369,16 @@ fn any_duration(text: &str) -> Result<Duration, String> {
     let explain = || "a duration is a number and a unit, such as 500ms, 90s or 5m".to_owned();
     let signed: jiff::SignedDuration = text.parse().map_err(|_| explain())?;
     Duration::try_from(signed).map_err(|_| explain())
+}
+
+fn profile_name(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("a profile needs a name".to_owned()),
+        text if text.contains(char::is_control) => {
+            Err("the name of a profile cannot hold control characters".to_owned())
+        }
+        text => Ok(text.to_owned()),
+    }
 }
 
 #[cfg(test)]

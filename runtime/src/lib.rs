@@ -34,6 +34,7 @@ pub use host::{Host, How, Limits};
 pub use outcome::Outcome;
 pub use skills::Skills;
 
+mod auth;
 pub mod authenticate;
 mod cli;
 mod describe;

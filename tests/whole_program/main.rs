@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test is told by a panic")]
 #![forbid(unsafe_code)]
 
+mod auth;
 mod authentication;
 mod bad_messages;
 mod bad_skills;
