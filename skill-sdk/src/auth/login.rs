@@ -183,14 +183,14 @@ mod hidden {
 
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-    /// While this lives, the terminal does not show what is typed.
+    /// While this lives, the terminal does not show what is typed, nor cut off lines that are longer than it can edit.
     pub(super) struct Hidden(Termios);
 
     impl Hidden {
         pub(super) fn begin() -> io::Result<Self> {
             let before = tcgetattr(io::stdin())?;
             let mut modes = before.clone();
-            modes.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+            modes.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON);
             tcsetattr(io::stdin(), OptionalActions::Now, &modes)?;
             Ok(Self(before))
         }

@@ -306,7 +306,7 @@ struct Terminal {
 impl Terminal {
     fn login(folder: &Path) -> Self {
         let command = format!("'{}' auth login --profile dev", built().runtime.display());
-        let mut script = Command::new("script")
+        let script = Command::new("script")
             .args(["-qec", &command, "/dev/null"])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
@@ -315,8 +315,9 @@ impl Terminal {
             .env("RUST_LOG", "trace")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("this test needs `script` of the package bsdutils: {error}"));
+            .spawn();
+        assert!(script.is_ok(), "this test needs the program `script` of the package bsdutils: {script:?}");
+        let mut script = script.unwrap();
         let (keyboard, screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
         Self { script, keyboard, screen, shown: String::new() }
     }
@@ -342,7 +343,12 @@ impl Terminal {
 
 #[test]
 fn at_a_terminal_the_config_is_not_shown() {
-    for text in [pat().to_string(), format!("{:#}", pat())] {
+    let mut long = pat();
+    // More than a terminal takes as one line.
+    long["more"] = "more".repeat(3000).into();
+    for (text, more) in
+        [(pat().to_string(), None), (format!("{:#}", pat()), None), (long.to_string(), long.get("more"))]
+    {
         let folder = tempfile::tempdir().unwrap();
         let mut terminal = Terminal::login(folder.path());
         terminal.answer("Cortex URI: ", "https://api.dci.example.com\n");
@@ -354,9 +360,24 @@ fn at_a_terminal_the_config_is_not_shown() {
         for part in [KEY, "jwk", "cognitivescale.com", "{"] {
             assert!(!shown.contains(part), "{part} in {shown}");
         }
-        let expected = json!({"version": "5", "profiles": {"dev": profile("orders-dev")}, "currentProfile": "dev"});
-        assert_eq!(config(folder.path()), expected);
+        let mut expected = profile("orders-dev");
+        if let Some(more) = more {
+            expected["more"] = more.clone();
+        }
+        assert_eq!(config(folder.path())["profiles"]["dev"], expected);
     }
+}
+
+#[test]
+fn at_a_terminal_all_answers_may_be_pasted_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::login(folder.path());
+    terminal.answer("Cortex URI: ", "\n");
+    terminal.answer("Personal Access Config: ", &format!("{:#}\norders-dev\n", pat()));
+    let (shown, code) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(!shown.contains(KEY), "{shown}");
+    assert_eq!(config(folder.path())["profiles"]["dev"], profile("orders-dev"));
 }
 
 #[test]
