@@ -101,7 +101,8 @@ pub(crate) struct LoginOptions {
     #[arg(long, env = "SKILL_PROFILE", value_name = "NAME", value_parser = profile_name)]
     pub(crate) profile: Option<String>,
     /// Personal access config; with it, nothing is asked.
-    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE")]
+    // Somebody may set it to the config itself, which help must not show.
+    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE", hide_env_values = true)]
     pub(crate) file: Option<PathBuf>,
     /// Project of the profile [default: that of the config, else the one it had].
     #[arg(long, env = "SKILL_PROJECT", value_name = "PROJECT")]
@@ -117,7 +118,8 @@ pub(crate) struct TokenOptions {
     #[arg(long, env = "SKILL_PROFILE", value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Personal access config.
-    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE")]
+    // Somebody may set it to the config itself, which help must not show.
+    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE", hide_env_values = true)]
     pub(crate) file: Option<PathBuf>,
 }
 

@@ -134,6 +134,8 @@ fn no_token_is_made_without_a_config_that_can_be_used() {
     let ended = auth(&["token"]).env("SKILL_PERSONAL_ACCESS_CONFIG", pat().to_string()).end();
     ended.problem_with_exit("token_missing", 66);
     assert!(!ended.stderr.contains(KEY), "{}", ended.stderr);
+    let help = auth(&["token", "--help"]).env("SKILL_PERSONAL_ACCESS_CONFIG", pat().to_string()).end();
+    assert!(help.code == Some(0) && !help.stdout.contains(KEY), "{}", help.stdout);
 
     for ttl in ["2", "m", "1 d", "1e3s", "-1d"] {
         let ended = auth(&["token", &format!("--ttl={ttl}")]).end();
