@@ -9,16 +9,16 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use skill_sdk::auth::environment::{CORTEX_CONFIG_DIR, CORTEX_PERSONAL_ACCESS_CONFIG};
-use skill_sdk::auth::{Environment, PersonalAccessConfig, ProcessEnvironment, profile};
+use skill_sdk::auth::environment::CORTEX_CONFIG_DIR;
+use skill_sdk::auth::{PersonalAccessConfig, ProcessEnvironment, profile};
 use skill_sdk::{Code, Error};
 
 use crate::cli::{AuthCommand, exit};
 use crate::outcome::Refusal;
-use crate::sample;
 
 mod config_file;
 mod inspect;
@@ -38,24 +38,11 @@ pub(crate) fn run(command: AuthCommand) -> ExitCode {
 
 /// The personal access config to use: that of the file, else of the profile that is named, else of the environment, else of
 /// the current profile.
-fn personal_access_config(file: Option<&Path>, profile: Option<&str>) -> Result<PersonalAccessConfig, Refusal> {
-    if let Some(path) = file {
-        return Ok(PersonalAccessConfig::from_json(read_config(path)?.expose_secret())?);
+fn personal_access_config(file: Option<&Path>, profile: Option<&str>) -> Result<Arc<PersonalAccessConfig>, Refusal> {
+    match file {
+        Some(path) => Ok(Arc::new(PersonalAccessConfig::from_json(read_config(path)?.expose_secret())?)),
+        None => Ok(PersonalAccessConfig::find(&ProcessEnvironment, profile)?),
     }
-    if profile.is_none()
-        && let Some(value) = ProcessEnvironment.text(CORTEX_PERSONAL_ACCESS_CONFIG)?
-    {
-        return Ok(sample::config_of(&value)?);
-    }
-    let path = profile::path(&folder()?);
-    profile::read(&path, profile)?.ok_or_else(|| {
-        unavailable(&format!(
-            "there is no profile in {} and {CORTEX_PERSONAL_ACCESS_CONFIG} is not set: name a config with --file, or run \
-             \"skill-runtime auth login\"",
-            path.display()
-        ))
-        .into()
-    })
 }
 
 /// The text of a personal access config.
@@ -78,17 +65,12 @@ fn read_config(path: &Path) -> Result<SecretString, Refusal> {
     Ok(text.into())
 }
 
-/// The folder of the profiles (contract "fabric-auth", section 2).
+/// The folder of the profiles.
 fn folder() -> Result<PathBuf, Refusal> {
-    let folder = ProcessEnvironment.path(CORTEX_CONFIG_DIR);
-    folder.or_else(|| ProcessEnvironment.home().map(|home| home.join(".cortex"))).ok_or_else(|| {
-        let error = unavailable(&format!("there is no home folder with profiles: set {CORTEX_CONFIG_DIR}"));
-        Refusal::with_exit_code(error, exit::CONFIG)
+    profile::folder(&ProcessEnvironment).ok_or_else(|| {
+        let why = format!("there is no home folder with profiles: set {CORTEX_CONFIG_DIR}");
+        Refusal::with_exit_code(Error::new(Code::TokenMissing, why), exit::CONFIG)
     })
-}
-
-fn unavailable(why: &str) -> Error {
-    Error::new(Code::TokenMissing, format!("Your Cortex credentials could not be retrieved. {why}"))
 }
 
 /// Writes the result of a command to stdout.

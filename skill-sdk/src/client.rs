@@ -17,8 +17,9 @@ use serde_json::Value;
 use std::time::Duration;
 use url::Url;
 
+use crate::auth::login::{self, Defaults};
 use crate::auth::token::DEFAULT_LEEWAY;
-use crate::auth::{AccessToken, FixedToken, TokenSource};
+use crate::auth::{AccessToken, FixedToken, ProcessEnvironment, TokenSource};
 use crate::error::{Code, Error};
 use crate::message::Message;
 
@@ -151,6 +152,21 @@ impl Client {
     /// As for [`ClientBuilder::build`].
     pub fn from_profile(name: &str) -> Result<Self, Error> {
         Self::builder().without_environment().profile(name).build()
+    }
+
+    /// Asks whoever sits at the terminal for the URL of the platform, a personal access config (JSON or the path of a file; it
+    /// is not shown) and a project, and makes a client. From then on this process's other clients take what was entered
+    /// before the environment. It is kept in memory only, for as long as the process lives.
+    ///
+    /// # Errors
+    ///
+    /// As for [`login::prompt`](crate::auth::login::prompt) and [`ClientBuilder::build`].
+    pub async fn login() -> Result<Self, Error> {
+        let defaults = Defaults::of(&ProcessEnvironment)?;
+        let login = tokio::task::spawn_blocking(move || login::prompt(&defaults)).await;
+        let login = login.map_err(|error| Error::new(Code::Internal, "nobody could be asked").with_source(error))??;
+        login::remember(Arc::new(login));
+        Self::builder().build()
     }
 
     /// Where the platform is, without a trailing slash.

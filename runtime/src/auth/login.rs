@@ -23,7 +23,8 @@ pub(super) fn run(options: &LoginOptions) -> Result<ExitCode, Refusal> {
         Some(path) => from_file(path)?,
         None => ask(project, file.project(&name))?,
     };
-    let project = project.cloned().or(login.config.project).or_else(|| file.project(&name).map(str::to_owned));
+    let project =
+        project.cloned().or_else(|| login.config.project.clone()).or_else(|| file.project(&name).map(str::to_owned));
     // That it is an object has been seen when the config was read.
     let config = serde_json::from_str(login.json.expose_secret())
         .map_err(|_| Error::new(Code::TokenInvalid, "the personal access config is not a JSON object"))?;

@@ -17,7 +17,7 @@ use crate::client::VerifySslCert;
 use crate::error::{Code, Error};
 
 /// The first line of every failure to find credentials (contract "fabric-auth", section 8).
-const HEADING: &str = "Your Cortex credentials could not be retrieved.";
+pub(crate) const HEADING: &str = "Your Cortex credentials could not be retrieved.";
 
 /// What a client needs.
 pub(crate) struct Credentials {
@@ -60,9 +60,16 @@ pub(crate) enum Identity {
 impl Profiles {
     /// The file that the environment names, else the one in the user's home.
     pub(crate) fn of(environment: &dyn Environment, name: Option<String>) -> Self {
-        let home = || environment.home().map(|home| home.join(".cortex"));
-        let folder = environment.path(CORTEX_CONFIG_DIR).or_else(home);
-        Self { path: folder.as_deref().map(profile::path), name }
+        Self { path: profile::folder(environment).as_deref().map(profile::path), name }
+    }
+
+    /// Why there is no profile.
+    fn absence(&self) -> String {
+        match &self.path {
+            Some(path) if path.exists() => format!("{} has no profiles", path.display()),
+            Some(path) => format!("there is no file {}", path.display()),
+            None => format!("there is no home folder, and {CORTEX_CONFIG_DIR} is not set"),
+        }
     }
 
     fn read(&self) -> Result<Option<PersonalAccessConfig>, Error> {
@@ -77,6 +84,27 @@ impl Profiles {
             Code::TokenMissing => failure(error.code(), &error.chain(), ADVICE),
             _ => error,
         })
+    }
+}
+
+/// The personal access config of the environment, else of a profile. Whoever names a profile wants that one.
+///
+/// # Errors
+///
+/// [`Code::TokenMissing`] when there is none, otherwise as for [`Sources::find`].
+pub(crate) fn personal_access_config(
+    environment: &dyn Environment,
+    profile: Option<String>,
+) -> Result<Arc<PersonalAccessConfig>, Error> {
+    let counts = profile.is_none().then_some(environment);
+    let profiles = Profiles::of(environment, profile);
+    let config = Config { given: None, environment: counts, profiles: Some(&profiles), found: OnceCell::new() };
+    match config.read()? {
+        Some((config, _)) => Ok(config),
+        None => {
+            let looked = format!("{CORTEX_PERSONAL_ACCESS_CONFIG} is not set; {}", profiles.absence());
+            Err(failure(Code::TokenMissing, &format!("There is no personal access config: {looked}."), ADVICE))
+        }
     }
 }
 
@@ -122,7 +150,7 @@ impl Sources<'_> {
         let url = if let Some(url) = self.api_endpoint {
             Some(url.to_owned())
         } else if let Some(login) = &login {
-            Some(login.api_endpoint.clone())
+            Some(login.config.url.clone())
         } else if let Some(url) = url_of_variables(variable(CORTEX_URI)?, variable(CORTEX_URL)?) {
             Some(url)
         } else {
@@ -137,7 +165,7 @@ impl Sources<'_> {
 
         let project = if let Some(project) = self.project {
             Some(project.to_owned())
-        } else if let Some(project) = login.as_ref().and_then(|login| login.project.clone()) {
+        } else if let Some(project) = login.as_ref().and_then(|login| login.config.project.clone()) {
             Some(project)
         } else if let Some(project) = variable(CORTEX_PROJECT)? {
             Some(project)
@@ -160,11 +188,7 @@ impl Sources<'_> {
             looked.push(format!("{CORTEX_PERSONAL_ACCESS_CONFIG} is not set"));
         }
         if let Some(profiles) = &self.profiles {
-            looked.push(match &profiles.path {
-                Some(path) if path.exists() => format!("{} has no profiles", path.display()),
-                Some(path) => format!("there is no file {}", path.display()),
-                None => format!("there is no home folder, and {CORTEX_CONFIG_DIR} is not set"),
-            });
+            looked.push(profiles.absence());
         }
         let why = format!("There is no token: {}.", looked.join("; "));
         // Case 2 of the page, else case 1.

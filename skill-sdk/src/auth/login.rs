@@ -1,15 +1,18 @@
 //! Asks a person for credentials (contract "fabric-auth", section 8, "Login prompts").
 //!
-//! The answers stay in memory: neither the environment nor the disk gets to see them.
+//! The answers stay in memory: neither the environment nor the disk gets to see them. After
+//! [`Client::login`](crate::Client::login) they count for every client that this process makes.
 
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::IgnoredAny;
 
+use crate::auth::credentials::HEADING;
 use crate::auth::environment::{CORTEX_PROJECT, CORTEX_URI, CORTEX_URL};
+use crate::auth::personal_access::expand_home;
 use crate::auth::{Environment, PersonalAccessConfig, ProcessEnvironment};
 use crate::client::base_url;
 use crate::error::{Code, Error};
@@ -48,7 +51,7 @@ impl Defaults {
 #[derive(Debug)]
 pub struct Login {
     /// The config, with the URL and the project that were chosen. Without a project, none was.
-    pub config: PersonalAccessConfig,
+    pub config: Arc<PersonalAccessConfig>,
     /// The config as it was given, with the private key in it: a JSON object.
     pub json: SecretString,
 }
@@ -61,9 +64,21 @@ impl Login {
     /// As for [`PersonalAccessConfig::from_json`], and [`Code::TokenInvalid`] too when the URL is none of a platform.
     pub fn from_json(json: SecretString) -> Result<Self, Error> {
         let config = PersonalAccessConfig::from_json(json.expose_secret())?;
-        base_url(&config.url).map_err(|why| Error::new(Code::TokenInvalid, format!("the url of the config {why}")))?;
-        Ok(Self { config, json })
+        check_url(&config)?;
+        Ok(Self { config: Arc::new(config), json })
     }
+}
+
+static CURRENT: Mutex<Option<Arc<Login>>> = Mutex::new(None);
+
+/// The login of this process.
+pub(crate) fn current() -> Option<Arc<Login>> {
+    CURRENT.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Makes this the login of this process.
+pub(crate) fn remember(login: Arc<Login>) {
+    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(login);
 }
 
 /// Asks for the URL of the platform, a personal access config (JSON, or the path of a file) and a project. The questions go to
@@ -105,23 +120,25 @@ pub(crate) fn ask(
 
     let given = console.ask_secret(&question("Personal Access Config", None), is_unfinished).map_err(unreadable)?;
     let json = config_json(given, environment)?;
-    let Login { mut config, json } = match url {
-        Some(url) => {
-            let mut config = PersonalAccessConfig::from_json(json.expose_secret())?;
-            config.url = url;
-            Login { config, json }
-        }
-        None => Login::from_json(json)?,
-    };
+    let mut config = PersonalAccessConfig::from_json(json.expose_secret())?;
+    match url {
+        Some(url) => config.url = url,
+        None => check_url(&config)?,
+    }
 
     if defaults.project_is_settled {
         config.project = defaults.project.clone().or(config.project);
     } else {
-        let offered = config.project.or_else(|| defaults.project.clone());
+        let offered = config.project.take().or_else(|| defaults.project.clone());
         let line = console.ask(&question("Cortex Project name", offered.as_deref())).map_err(unreadable)?;
         config.project = answer(&line).or(offered);
     }
-    Ok(Login { config, json })
+    Ok(Login { config: Arc::new(config), json })
+}
+
+fn check_url(config: &PersonalAccessConfig) -> Result<(), Error> {
+    let checked = base_url(&config.url).map(drop);
+    checked.map_err(|why| Error::new(Code::TokenInvalid, format!("the url of the config {why}")))
 }
 
 /// Who is asked.
@@ -279,10 +296,7 @@ fn config_json(given: SecretString, environment: &(impl Environment + ?Sized)) -
     if text.starts_with('{') {
         return Ok(given);
     }
-    let path = match (text.strip_prefix("~/"), environment.home()) {
-        (Some(below), Some(home)) => home.join(below),
-        _ => PathBuf::from(text),
-    };
+    let path = expand_home(text, environment);
     // Not the path: it may be a key or a token that went to the wrong question.
     let unreadable = |error| unavailable("the answer is neither JSON nor a file that can be read").with_source(error);
     let mut json = String::new();
@@ -295,7 +309,7 @@ fn config_json(given: SecretString, environment: &(impl Environment + ?Sized)) -
 }
 
 fn unavailable(why: &str) -> Error {
-    Error::new(Code::TokenMissing, format!("Your Cortex credentials could not be retrieved. {why}"))
+    Error::new(Code::TokenMissing, format!("{HEADING}\n{why}"))
 }
 
 #[cfg(test)]
@@ -330,7 +344,7 @@ mod tests {
     fn answers(input: &str, defaults: &Defaults) -> (String, Option<String>, String) {
         let (result, output) = login(input, Path::new("/"), defaults);
         let Login { config, .. } = result.unwrap();
-        (config.url, config.project, output)
+        (config.url.clone(), config.project.clone(), output)
     }
 
     #[test]

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
 
+use crate::auth::credentials;
 use crate::auth::environment::CORTEX_PERSONAL_ACCESS_CONFIG;
 use crate::auth::jwk::ed25519_thumbprint;
 use crate::auth::renewing::Renewing;
@@ -90,6 +91,16 @@ impl PersonalAccessConfig {
     /// named.
     pub fn from_file(path: &Path) -> Result<Self, Error> {
         Self::from_file_of(path, "the config")
+    }
+
+    /// Finds the config of the profile that is named, else of `CORTEX_PERSONAL_ACCESS_CONFIG`, else of the current profile.
+    /// This may block on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TokenMissing`] when there is none, otherwise as for [`from_file`](Self::from_file).
+    pub fn find(environment: &dyn Environment, profile: Option<&str>) -> Result<Arc<Self>, Error> {
+        credentials::personal_access_config(environment, profile.map(str::to_owned))
     }
 
     /// Reads a config as a variable has it: JSON, when it begins with `{`, else the path of a file (contract "fabric-auth",
@@ -271,7 +282,7 @@ fn text(field: &str, value: Option<String>) -> Result<String, String> {
 }
 
 /// A path in which a leading `~` stands for the user's home.
-pub(crate) fn expand_home(path: &str, environment: &dyn Environment) -> PathBuf {
+pub(crate) fn expand_home(path: &str, environment: &(impl Environment + ?Sized)) -> PathBuf {
     match (path.strip_prefix("~/"), environment.home()) {
         (Some(below), Some(home)) => home.join(below),
         _ => PathBuf::from(path),

@@ -7,8 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::auth::PersonalAccessConfig;
+use crate::auth::environment::CORTEX_CONFIG_DIR;
+use crate::auth::{Environment, PersonalAccessConfig};
 use crate::error::{Code, Error};
+
+/// The folder that the environment names with `CORTEX_CONFIG_DIR`, else `~/.cortex`; `None` when the user has no home (contract
+/// "fabric-auth", section 2).
+pub fn folder(environment: &dyn Environment) -> Option<PathBuf> {
+    environment.path(CORTEX_CONFIG_DIR).or_else(|| environment.home().map(|home| home.join(".cortex")))
+}
 
 /// The file `config` in the given folder.
 pub fn path(folder: &Path) -> PathBuf {

@@ -181,11 +181,9 @@ fn a_login_comes_before_the_environment() {
         }
 
         fn login(&self) -> Option<Arc<Login>> {
-            Some(Arc::new(Login {
-                api_endpoint: "http://entered".to_owned(),
-                project: self.0.map(str::to_owned),
-                config: Arc::new(PersonalAccessConfig::from_json(&config("login").to_string()).unwrap()),
-            }))
+            let mut config = config("entered");
+            config["project"] = self.0.into();
+            Some(Arc::new(Login::from_json(config.to_string().into()).unwrap()))
         }
     }
     let client = Client::builder().environment(LoggedIn(Some("entered"))).build().unwrap();
