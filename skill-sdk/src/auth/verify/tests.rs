@@ -44,20 +44,20 @@ async fn every_algorithm_is_checked() {
         check(&verifier, &token).await.unwrap();
 
         // Anything that is changed, in the claims or in the signature.
-        let (signed, signature) = token.rsplit_once('.').unwrap();
-        let (header, _) = signed.split_once('.').unwrap();
+        let (message, signature) = token.rsplit_once('.').unwrap();
+        let (header, _) = message.split_once('.').unwrap();
         let other = URL_SAFE_NO_PAD.encode(with(claims(), "sub", "admin").to_string());
         assert_eq!(refusal(&verifier, &format!("{header}.{other}.{signature}")).await, "the signature is bad");
         let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
         for at in [0, bytes.len() / 2, bytes.len() - 1] {
             bytes[at] ^= 1;
             let signature = URL_SAFE_NO_PAD.encode(&bytes);
-            assert_eq!(refusal(&verifier, &format!("{signed}.{signature}")).await, "the signature is bad");
+            assert_eq!(refusal(&verifier, &format!("{message}.{signature}")).await, "the signature is bad");
             bytes[at] ^= 1;
         }
         for bytes in [&bytes[..bytes.len() - 1], &[&bytes[..], &[0]].concat(), &vec![0; bytes.len()], &[]] {
             let signature = URL_SAFE_NO_PAD.encode(bytes);
-            assert_eq!(refusal(&verifier, &format!("{signed}.{signature}")).await, "the signature is bad");
+            assert_eq!(refusal(&verifier, &format!("{message}.{signature}")).await, "the signature is bad");
         }
     }
 }
@@ -112,14 +112,14 @@ async fn a_public_key_is_no_shared_secret() {
         let json = signer.jwk().to_string();
         for (name, hash) in [("HS256", hmac::HMAC_SHA256), ("HS512", hmac::HMAC_SHA512)] {
             let header = with(signer.header(), "alg", name);
-            let signed = format!(
+            let message = format!(
                 "{}.{}",
                 URL_SAFE_NO_PAD.encode(header.to_string()),
                 URL_SAFE_NO_PAD.encode(claims().to_string())
             );
             for secret in [signer.public(), text.as_bytes(), json.as_bytes()] {
-                let tag = hmac::sign(&hmac::Key::new(hash, secret), signed.as_bytes());
-                let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag));
+                let tag = hmac::sign(&hmac::Key::new(hash, secret), message.as_bytes());
+                let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag));
                 assert_eq!(refusal(&verifier, &token).await, format!("the algorithm {name} is not allowed"));
             }
         }
