@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::OnceCell;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 use url::Url;
 
 use crate::auth::jwk::Key;
@@ -39,7 +40,9 @@ const UNABLE: &str = "the keys that check tokens cannot be read";
 /// Used are keys for the algorithms of [`Algorithm`](super::Algorithm): Ed25519, P-256, P-384 and RSA from 2048 to 8192 bits. An
 /// `alg` in the key leaves it that algorithm alone. Other keys, keys with another `use` than `sig` and keys with `key_ops` but
 /// without `verify` are passed over. Private parts of a key are not kept.
-pub struct KeySet {
+pub struct KeySet(Arc<Shared>);
+
+struct Shared {
     source: Source,
     pace: Pace,
     state: Mutex<State>,
@@ -82,12 +85,13 @@ struct State {
     read: Instant,
     /// When the last reading began.
     tried: Option<Instant>,
-    reading: Arc<Reading>,
+    /// The last reading.
+    reading: Reading,
 }
 
-/// One reading. All who ask meanwhile wait for it and share what comes of it; when the one who reads is cancelled, the next
-/// one reads.
-type Reading = OnceCell<Result<(), Error>>;
+/// What comes of one reading. It goes on when whoever asked for it goes away: otherwise callers who come and go would make
+/// more requests than are allowed, or keep others from their keys.
+type Reading = watch::Receiver<Option<Result<(), Error>>>;
 
 /// The keys that were there at some time.
 pub(super) struct Keys {
@@ -142,38 +146,31 @@ impl KeySet {
 
     fn new(source: Source, keys: Option<Vec<Key>>) -> Self {
         let keys = keys.map(|keys| Arc::new(Keys { generation: 0, keys }));
-        let state = State { keys, read: Instant::now(), tried: None, reading: Arc::default() };
-        Self { source, pace: Pace::default(), state: Mutex::new(state) }
+        let state = State { keys, read: Instant::now(), tried: None, reading: watch::channel(None).1 };
+        Self(Arc::new(Shared { source, pace: Pace::default(), state: Mutex::new(state) }))
     }
 
     /// The keys in use, read (again) before if that is due.
     ///
     /// # Errors
     ///
-    /// [`Code::PlatformUnavailable`] when there are none and they cannot be read.
+    /// [`Code::PlatformUnavailable`] when there are none and they cannot be read, and [`Code::Internal`] when they must be
+    /// read and there is no tokio runtime.
     pub(super) async fn current(&self) -> Result<Arc<Keys>, Error> {
         let reading = {
-            let mut state = self.state();
+            let mut state = self.0.state();
             match &state.keys {
-                Some(keys) if !self.are_old(&state) => return Ok(Arc::clone(keys)),
-                None if state.tried_within(self.pace.interval_without) => Arc::clone(&state.reading),
-                _ => state.next_reading(),
+                Some(keys) if !self.0.are_old(&state) => return Ok(Arc::clone(keys)),
+                None if state.tried_within(self.0.pace.interval_without) => state.reading.clone(),
+                _ => self.reading(&mut state)?,
             }
         };
-        let outcome = reading.get_or_init(|| self.read()).await;
-        match (&self.state().keys, outcome) {
+        let outcome = end(reading).await;
+        match (&self.0.state().keys, outcome) {
             (Some(keys), _) => Ok(Arc::clone(keys)),
-            (None, Err(error)) => Err(error.without_source()),
+            (None, Err(error)) => Err(error),
             (None, Ok(())) => Err(Error::new(Code::Internal, "keys were read and are not there")),
         }
-    }
-
-    /// Whether the keys should be read again. One caller does it: the others do well with the keys in use, and the URL may be
-    /// one that does not answer.
-    fn are_old(&self, state: &State) -> bool {
-        !matches!(self.source, Source::Text)
-            && state.read.elapsed() >= self.pace.longest_use
-            && !state.tried_within(self.pace.interval)
     }
 
     /// The keys that are in use after those of a generation, read again if it is time for that. `None` when there are no
@@ -181,22 +178,53 @@ impl KeySet {
     pub(super) async fn later_than(&self, generation: u64) -> Option<Arc<Keys>> {
         let later = |state: &State| state.keys.clone().filter(|keys| keys.generation != generation);
         let reading = {
-            let mut state = self.state();
-            if matches!(self.source, Source::Text) || later(&state).is_some() {
+            let mut state = self.0.state();
+            if matches!(self.0.source, Source::Text) || later(&state).is_some() {
                 return later(&state);
             }
-            if state.reading.initialized() && state.tried_within(self.pace.interval) {
+            if !state.is_reading() && state.tried_within(self.0.pace.interval) {
                 return None;
             }
-            state.next_reading()
+            self.reading(&mut state).ok()?
         };
         // A failure has been logged.
-        let _ = reading.get_or_init(|| self.read()).await;
-        later(&self.state())
+        let _ = end(reading).await;
+        later(&self.0.state())
+    }
+
+    /// The reading under way, or a new one.
+    fn reading(&self, state: &mut State) -> Result<Reading, Error> {
+        if !state.is_reading() {
+            let runtime = Handle::try_current()
+                .map_err(|error| Error::new(Code::Internal, "reading keys needs a tokio runtime").with_source(error))?;
+            let (done, reading) = watch::channel(None);
+            (state.tried, state.reading) = (Some(Instant::now()), reading);
+            let shared = Arc::clone(&self.0);
+            runtime.spawn(async move { done.send_replace(Some(shared.read().await)) });
+        }
+        Ok(state.reading.clone())
+    }
+}
+
+/// Waits for the end of a reading.
+async fn end(mut reading: Reading) -> Result<(), Error> {
+    match reading.wait_for(Option::is_some).await.as_deref() {
+        Ok(Some(Err(error))) => Err(error.without_source()),
+        Ok(_) => Ok(()),
+        Err(_) => Err(unavailable(UNABLE, "the runtime that read them has ended")),
+    }
+}
+
+impl Shared {
+    /// Whether the keys should be read again. One caller waits for it: the others do well with the keys in use, and the URL
+    /// may be one that does not answer.
+    fn are_old(&self, state: &State) -> bool {
+        !matches!(self.source, Source::Text)
+            && state.read.elapsed() >= self.pace.longest_use
+            && !state.tried_within(self.pace.interval)
     }
 
     async fn read(&self) -> Result<(), Error> {
-        self.state().tried = Some(Instant::now());
         let outcome = match tokio::time::timeout(self.pace.patience, self.load()).await {
             Ok(outcome) => outcome,
             Err(_) => Err(unavailable(UNABLE, &format!("it took over {} s", self.pace.patience.as_secs()))),
@@ -247,12 +275,8 @@ impl State {
         self.tried.is_some_and(|tried| tried.elapsed() < interval)
     }
 
-    /// The reading under way, or a new one.
-    fn next_reading(&mut self) -> Arc<Reading> {
-        if self.reading.initialized() {
-            self.reading = Arc::default();
-        }
-        Arc::clone(&self.reading)
+    fn is_reading(&self) -> bool {
+        self.reading.borrow().is_none() && self.reading.has_changed().is_ok()
     }
 
     fn replace(&mut self, keys: Vec<Key>) {
@@ -268,13 +292,13 @@ impl State {
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let source = match &self.source {
+        let source = match &self.0.source {
             Source::Text => "text".to_owned(),
             Source::File(path) => path.display().to_string(),
             // The rest of a URL may hold a password.
             Source::Url(url, _) => url.origin().ascii_serialization(),
         };
-        let keys = self.state().keys.as_ref().map(|keys| keys.keys.len());
+        let keys = self.0.state().keys.as_ref().map(|keys| keys.keys.len());
         f.debug_struct("KeySet").field("source", &source).field("keys", &keys).finish_non_exhaustive()
     }
 }
@@ -332,13 +356,13 @@ fn some_keys(text: &[u8]) -> Result<Vec<Key>, String> {
 impl KeySet {
     /// As if this much time had passed.
     pub(super) fn age(&self, time: Duration) {
-        let mut state = self.state();
+        let mut state = self.0.state();
         state.read = state.read.checked_sub(time).unwrap();
         state.tried = state.tried.map(|tried| tried.checked_sub(time).unwrap());
     }
 
     pub(super) fn with_patience(mut self, patience: Duration) -> Self {
-        self.pace.patience = patience;
+        Arc::get_mut(&mut self.0).unwrap().pace.patience = patience;
         self
     }
 }

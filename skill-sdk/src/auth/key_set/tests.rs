@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::*;
@@ -19,6 +20,8 @@ struct Issuer {
 #[derive(Clone)]
 enum Answer {
     Is(StatusCode, String),
+    /// As soon as the semaphore has a permit, which is used up.
+    Behind(Arc<Semaphore>, String),
     Never,
 }
 
@@ -31,6 +34,10 @@ impl Issuer {
             let answer = own.lock().unwrap().clone();
             match answer {
                 Answer::Is(status, text) => (status, text),
+                Answer::Behind(gate, text) => {
+                    gate.acquire().await.unwrap().forget();
+                    (StatusCode::OK, text)
+                }
                 Answer::Never => std::future::pending().await,
             }
         };
@@ -248,23 +255,31 @@ async fn a_url_that_does_not_answer_is_given_up() {
 }
 
 #[tokio::test]
-async fn whoever_is_cancelled_leaves_the_fetch_to_the_next() {
-    let signer = Signer::new("EdDSA", "one");
-    let issuer = Issuer::start(Answer::Never).await;
+async fn whoever_goes_away_leaves_the_fetch_to_the_others() {
+    let (signer, new) = (Signer::new("EdDSA", "one"), Signer::new("EdDSA", "two"));
+    let gate = Arc::new(Semaphore::new(0));
+    let issuer = Issuer::start(Answer::Behind(Arc::clone(&gate), jwks(&[&signer]))).await;
     let verifier = Verifier::new(issuer.keys());
-    let token = signer.token();
-    let asked = async {
-        while issuer.asked() == 0 {
-            tokio::task::yield_now().await;
+    for (round, signer) in [(1, &signer), (2, &new)] {
+        let token = signer.token();
+        for _ in 0..3 {
+            let asked = async {
+                while issuer.asked() < round {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                outcome = check(&verifier, &token) => panic!("{outcome:?}"),
+                () = asked => {}
+            }
         }
-    };
-    tokio::select! {
-        outcome = check(&verifier, &token) => panic!("{outcome:?}"),
-        () = asked => {}
+        gate.add_permits(1);
+        check(&verifier, &token).await.unwrap();
+        assert_eq!(issuer.asked(), round);
+        issuer.answers(Answer::Behind(Arc::clone(&gate), jwks(&[signer, &new])));
+        verifier.keys().age(30 * SECOND);
     }
-    issuer.publishes(&[&signer]);
-    check(&verifier, &token).await.unwrap();
-    assert_eq!(issuer.asked(), 2);
 }
 
 #[tokio::test]
