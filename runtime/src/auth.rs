@@ -17,7 +17,8 @@ use skill_sdk::auth::environment::CORTEX_CONFIG_DIR;
 use skill_sdk::auth::{PersonalAccessConfig, ProcessEnvironment, profile};
 use skill_sdk::{Code, Error};
 
-use crate::cli::{AuthCommand, exit};
+use crate::cli::auth::AuthCommand;
+use crate::cli::exit;
 use crate::outcome::Refusal;
 
 mod config_file;

@@ -9,17 +9,18 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
-use skill_sdk::auth::{KeySet, Verifier};
-use skill_sdk::client::{MessageOptions, VerifySslCert};
-use skill_sdk::{Error, Skill};
-use url::Url;
+use skill_sdk::Skill;
 
-use crate::authenticate::{AllowedEndpoint, Authentication};
 use crate::host::Limits;
 use crate::size::Size;
 use crate::telemetry::{self, LogFormat};
 use crate::triggers::invoke;
-use crate::{auth, describe, platform};
+use crate::{describe, platform};
+use auth::AuthCommand;
+use authentication::AuthenticationOptions;
+
+pub(crate) mod auth;
+pub(crate) mod authentication;
 
 /// The exit codes that are not in the error table (the numbers are those of sysexits.h).
 pub(crate) mod exit {
@@ -52,7 +53,7 @@ enum Command {
         #[arg(value_name = "SKILL")]
         path: PathBuf,
         #[command(flatten)]
-        options: InvokeOptions,
+        options: Box<InvokeOptions>,
     },
     /// Print what skills say about themselves, as JSON.
     Describe {
@@ -71,58 +72,6 @@ enum Command {
     Auth(AuthCommand),
 }
 
-#[derive(Subcommand)]
-pub(crate) enum AuthCommand {
-    /// Write a profile, which is then the current one.
-    ///
-    /// Without a file it asks for the URL of the platform, a personal access config (JSON or a path, not shown at a terminal)
-    /// and a project. What else the configuration file holds is kept; a file of an older version is brought to version 5.
-    Login(LoginOptions),
-    /// Make a token with a personal access config, and print it.
-    ///
-    /// The config is that of --file, else of the profile that is named, else of the variable `CORTEX_PERSONAL_ACCESS_CONFIG`
-    /// (JSON or a path), else of the current profile. `CORTEX_TOKEN` is not looked at, so that it can be set anew.
-    Token(TokenOptions),
-    /// Print what a token says, how long it lives and what is wrong with it, as JSON. The token itself is not shown.
-    ///
-    /// The time is that of this machine, and the signature is not checked. Exits with 77 when something is wrong.
-    Inspect {
-        /// The token, or `-` for standard input. Without it, the variable `CORTEX_TOKEN`.
-        #[arg(value_name = "TOKEN")]
-        token: Option<OsString>,
-    },
-    /// Print the profiles without their keys, as a JSON list.
-    Profiles,
-}
-
-#[derive(Args)]
-pub(crate) struct LoginOptions {
-    /// Profile to write [default: the current one, else `default`].
-    #[arg(long, env = "SKILL_PROFILE", value_name = "NAME", value_parser = profile_name)]
-    pub(crate) profile: Option<String>,
-    /// Personal access config; with it, nothing is asked.
-    // Somebody may set it to the config itself, which help must not show.
-    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE", hide_env_values = true)]
-    pub(crate) file: Option<PathBuf>,
-    /// Project of the profile [default: that of the config, else the one it had].
-    #[arg(long, env = "SKILL_PROJECT", value_name = "PROJECT")]
-    pub(crate) project: Option<String>,
-}
-
-#[derive(Args)]
-pub(crate) struct TokenOptions {
-    /// How long the token lives: a number and one of ms, s, m, h, d, w, M (30 days), y (365 days).
-    #[arg(long, env = "SKILL_TOKEN_TTL", value_name = "TTL", default_value = "2m", value_parser = auth::token::ttl)]
-    pub(crate) ttl: Duration,
-    /// Profile of the Cortex command line.
-    #[arg(long, env = "SKILL_PROFILE", value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// Personal access config.
-    // Somebody may set it to the config itself, which help must not show.
-    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE", hide_env_values = true)]
-    pub(crate) file: Option<PathBuf>,
-}
-
 /// Invokes the skills of this program.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
@@ -136,7 +85,7 @@ struct LinkedCli {
 #[derive(Subcommand)]
 enum LinkedCommand {
     /// Invoke a skill once and print its answer: the entrypoint of a job, and the way to try a skill.
-    Invoke(InvokeOptions),
+    Invoke(Box<InvokeOptions>),
     /// Print what the skills say about themselves, as JSON.
     Describe(DescribeOptions),
 }
@@ -195,61 +144,6 @@ impl LimitOptions {
     }
 }
 
-/// What is asked of whoever invokes.
-#[derive(Args)]
-#[command(next_help_heading = "Authentication")]
-pub(crate) struct AuthenticationOptions {
-    /// How long after its end a token still counts as alive, and before its beginning already.
-    #[arg(long, env = "SKILL_LEEWAY", value_name = "DURATION", default_value = "10s", value_parser = any_duration)]
-    leeway: Duration,
-    /// Refuse a token that ends before the invocation's deadline. Otherwise that is logged as a warning.
-    #[arg(long, env = "SKILL_STRICT_EXPIRY", value_parser = FalseyValueParser::new())]
-    strict_expiry: bool,
-    /// Check the signatures of tokens with these keys: a file or URL of a JSON Web Key Set. Without it, the platform alone
-    /// checks them.
-    #[arg(long, env = "SKILL_JWKS", value_name = "FILE|URL")]
-    jwks: Option<String>,
-    /// Whom tokens must be from (`iss`). Several, separated by commas or given one by one, are alternatives.
-    #[arg(long, env = "SKILL_ISSUER", value_name = "TEXT", requires = "jwks", value_delimiter = ',')]
-    issuer: Vec<String>,
-    /// Whom tokens must be for (`aud`). Several, separated by commas or given one by one, are alternatives.
-    #[arg(long, env = "SKILL_AUDIENCE", value_name = "TEXT", requires = "jwks", value_delimiter = ',')]
-    audience: Vec<String>,
-    /// Act only on this platform: the `apiEndpoint` of a message must have its scheme, host and port. Several, separated by
-    /// commas or given one by one, are alternatives.
-    #[arg(long, env = "SKILL_ALLOW_ENDPOINT", value_name = "URL", value_delimiter = ',')]
-    allow_endpoint: Vec<AllowedEndpoint>,
-    /// Check the platform's certificate: `true`, `false`, or the path of a CA bundle or folder.
-    #[arg(long, env = "SKILL_VERIFY_SSL_CERT", value_name = "true|false|PATH", default_value = "true")]
-    verify_ssl_cert: VerifySslCert,
-}
-
-impl AuthenticationOptions {
-    /// What clients are made with.
-    pub(crate) fn client(&self) -> MessageOptions {
-        MessageOptions { leeway: self.leeway, verify_ssl_cert: self.verify_ssl_cert.clone() }
-    }
-
-    /// What a host asks.
-    ///
-    /// # Errors
-    ///
-    /// As for [`KeySet::from_file`] and [`KeySet::from_url`].
-    pub(crate) fn authentication(self) -> Result<Authentication, Error> {
-        let client = self.client();
-        let keys = self.jwks.map(|place| match Url::parse(&place) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => KeySet::from_url(url, self.verify_ssl_cert),
-            _ => KeySet::from_file(place),
-        });
-        let verifier = keys.transpose()?.map(|keys| {
-            let verifier = Verifier::new(keys).leeway(self.leeway);
-            let verifier = self.issuer.into_iter().fold(verifier, Verifier::issuer);
-            self.audience.into_iter().fold(verifier, Verifier::audience)
-        });
-        Ok(Authentication { client, strict_expiry: self.strict_expiry, endpoints: self.allow_endpoint, verifier })
-    }
-}
-
 /// What fills a sample message.
 #[derive(Args)]
 #[command(next_help_heading = "Sample messages")]
@@ -264,7 +158,8 @@ pub(crate) struct FillOptions {
     #[arg(long, env = "SKILL_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// Personal access config to make a token with, unless there is a file that holds one.
-    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE")]
+    // Somebody may set it to the config itself, which help must not show.
+    #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE", hide_env_values = true)]
     pub(crate) personal_access_config: Option<PathBuf>,
     /// Profile of the Cortex command line. One that is named here wins over the environment.
     #[arg(long, env = "SKILL_PROFILE", value_name = "NAME")]
@@ -311,10 +206,10 @@ pub(crate) fn run() -> ExitCode {
     };
     telemetry::init(log.log_format);
     match command {
-        Command::Invoke { path, options } => invoke::run(Source::Path(path), options),
+        Command::Invoke { path, options } => invoke::run(Source::Path(path), *options),
         Command::Describe { path, options } => describe::run(Source::Path(path), &options),
         Command::Platform(options) => platform::run(options),
-        Command::Auth(command) => auth::run(command),
+        Command::Auth(command) => crate::auth::run(command),
     }
 }
 
@@ -325,7 +220,7 @@ pub(crate) fn run_linked(skills: Vec<Skill>) -> ExitCode {
     };
     telemetry::init(log.log_format);
     match command {
-        LinkedCommand::Invoke(options) => invoke::run(Source::Linked(skills), options),
+        LinkedCommand::Invoke(options) => invoke::run(Source::Linked(skills), *options),
         LinkedCommand::Describe(options) => describe::run(Source::Linked(skills), &options),
     }
 }
@@ -371,16 +266,6 @@ fn any_duration(text: &str) -> Result<Duration, String> {
     let explain = || "a duration is a number and a unit, such as 500ms, 90s or 5m".to_owned();
     let signed: jiff::SignedDuration = text.parse().map_err(|_| explain())?;
     Duration::try_from(signed).map_err(|_| explain())
-}
-
-fn profile_name(text: &str) -> Result<String, String> {
-    match text {
-        "" => Err("a profile needs a name".to_owned()),
-        text if text.contains(char::is_control) => {
-            Err("the name of a profile cannot hold control characters".to_owned())
-        }
-        text => Ok(text.to_owned()),
-    }
 }
 
 #[cfg(test)]

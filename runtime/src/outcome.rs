@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(outcome.problem()).unwrap(),
             json!({
-                "type": "urn:skill-runtime:problem:token_missing", "title": "The message has no token", "status": 401,
+                "type": "urn:skill-runtime:problem:token_missing", "title": "There is no token", "status": 401,
                 "detail": "no token", "code": "token_missing", "activationId": "a-1", "missing": ["token"],
                 "pointer": "/a"
             })

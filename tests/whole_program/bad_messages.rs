@@ -156,7 +156,9 @@ fn an_expired_token_says_when() {
     let problem = invoke_message(&with(&json!({"token": expired}))).problem("token_expired");
     assert!(problem["detail"].as_str().unwrap().starts_with("Your Cortex Token expired at 2024-06-10T06:13:20Z, "));
     let just_now = token_text(&Token::new().expired_for(Duration::from_secs(2)));
-    invoke_message(&with(&json!({"token": just_now}))).answer();
+    let ended = invoke("caller").arg(with(&json!({"token": just_now})).to_string()).end();
+    ended.answer();
+    assert_eq!(ended.logs()[0]["message"], "the token expires before the invocation's deadline");
 }
 
 #[test]

@@ -32,6 +32,8 @@ async fn telltale_platform() -> String {
     url
 }
 
+type Variables = Vec<(&'static str, String)>;
+
 fn forms() -> [Run; 2] {
     let linked = program(Path::new(env!("CARGO_BIN_EXE_linked-misbehaving"))).arg("invoke");
     [linked, skill_runtime().arg("invoke").arg(&built().misbehaving)]
@@ -60,7 +62,7 @@ async fn nothing_secret_is_shown_however_much_is_logged() {
     let key = config["jwk"]["d"].as_str().unwrap().to_owned();
     let secrets = [unsigned.to_owned(), claims, key, CLIENT_SECRET.to_owned(), OPAQUE_TOKEN.to_owned()];
 
-    let runs: Vec<(&str, Value, Vec<(&str, String)>)> = vec![
+    let runs: Vec<(&str, Value, Variables)> = vec![
         ("asks-platform", complete(&ask("plainly")), vec![]),
         ("asks-platform", complete(&ask("in-anyhow")), vec![]),
         ("asks-platform", complete(&ask("deep")), vec![]),
@@ -99,6 +101,8 @@ async fn nothing_secret_is_shown_however_much_is_logged() {
             json!({"payload": 1}),
             vec![("CORTEX_TOKEN", format!("Bearer {token}")), ("CORTEX_URI", url.clone())],
         ),
+        // A config where a path belongs.
+        ("caller", json!({"payload": 1}), vec![("SKILL_PERSONAL_ACCESS_CONFIG", config.to_string())]),
         ("caller", json!({"payload": 1}), vec![("CORTEX_PERSONAL_ACCESS_CONFIG", format!("{{\"jwk\": {config}}}"))]),
     ];
     let mut traced = 0;

@@ -9,7 +9,8 @@ use skill_sdk::auth::login::{Defaults, Login, prompt};
 use skill_sdk::{Code, Error};
 
 use super::config_file::ConfigFile;
-use crate::cli::{LoginOptions, exit};
+use crate::cli::auth::LoginOptions;
+use crate::cli::exit;
 use crate::outcome::Refusal;
 use crate::telemetry;
 

@@ -9,7 +9,7 @@ use skill_sdk::client::VerifySslCert;
 use skill_sdk::{Code, Error};
 use tokio::runtime;
 
-use crate::cli::TokenOptions;
+use crate::cli::auth::TokenOptions;
 use crate::outcome::Refusal;
 
 pub(super) fn run(options: &TokenOptions) -> Result<ExitCode, Refusal> {

@@ -99,13 +99,10 @@ pub(crate) fn personal_access_config(
     let counts = profile.is_none().then_some(environment);
     let profiles = Profiles::of(environment, profile);
     let config = Config { given: None, environment: counts, profiles: Some(&profiles), found: OnceCell::new() };
-    match config.read()? {
-        Some((config, _)) => Ok(config),
-        None => {
-            let looked = format!("{CORTEX_PERSONAL_ACCESS_CONFIG} is not set; {}", profiles.absence());
-            Err(failure(Code::TokenMissing, &format!("There is no personal access config: {looked}."), ADVICE))
-        }
-    }
+    config.read()?.map(|(config, _)| config).ok_or_else(|| {
+        let looked = format!("{CORTEX_PERSONAL_ACCESS_CONFIG} is not set; {}", profiles.absence());
+        failure(Code::TokenMissing, &format!("There is no personal access config: {looked}."), ADVICE)
+    })
 }
 
 /// What can be done about credentials that are nowhere.

@@ -119,6 +119,10 @@ impl PersonalAccessConfig {
     }
 
     fn from_file_of(path: &Path, what: &str) -> Result<Self, Error> {
+        // A key must not be shown as the name of a file that is not there.
+        if path.as_os_str().as_encoded_bytes().trim_ascii_start().starts_with(b"{") {
+            return Err(unable(format!("{what} must be a file, and is JSON")));
+        }
         let text = std::fs::read_to_string(path)
             .map_err(|error| unable(format!("{what} cannot be read: {}", path.display())).with_source(error))?;
         let text = SecretString::from(text);

@@ -51,7 +51,7 @@ table! {
     /// The payload does not fit the handler's input.
     InvalidPayload: "invalid_payload", 422, 65, false, "The payload does not fit the skill";
     /// No token, or an empty one, where a client is needed.
-    TokenMissing: "token_missing", 401, 77, false, "The message has no token";
+    TokenMissing: "token_missing", 401, 77, false, "There is no token";
     /// Malformed, badly signed, for somebody else, or without `aud`, `sub` or `exp`.
     TokenInvalid: "token_invalid", 401, 77, false, "The token is not valid";
     /// Past its `exp`: before, during or after the handler.

@@ -173,11 +173,12 @@ async fn one_who_gives_up_does_not_end_the_renewal_for_others() {
     assert!(other.await.unwrap().unwrap());
 }
 
+type Refuse = Box<dyn Fn() -> Response + Send + Sync>;
+
 /// The ways in which a platform refuses a token, and what each means.
 #[tokio::test]
 async fn every_refusal_of_a_token_is_recognised() {
     let header = |status: StatusCode, why: &'static str| (status, [("x-auth-error", why)]).into_response();
-    type Refuse = Box<dyn Fn() -> Response + Send + Sync>;
     let rows: Vec<(Refuse, Code, &str)> = vec![
         (Box::new(|| StatusCode::UNAUTHORIZED.into_response()), Code::TokenInvalid, ""),
         (Box::new(|| StatusCode::FOUND.into_response()), Code::TokenInvalid, ""),
@@ -228,10 +229,12 @@ async fn every_refusal_of_a_token_is_recognised() {
 #[tokio::test]
 async fn other_refusals_say_nothing_of_the_token() {
     for status in [400, 403, 404, 407, 429, 500, 503] {
-        let server = Server::start(move |request| match is_info(request) {
-            true => info(Timestamp::now()),
-            false => StatusCode::from_u16(status).unwrap().into_response(),
-        })
+        let refusal = StatusCode::from_u16(status).unwrap();
+        let server = Server::start(
+            move |request| {
+                if is_info(request) { info(Timestamp::now()) } else { refusal.into_response() }
+            },
+        )
         .await;
         let error = client(&server).content().download("k").await.err().unwrap();
         let temporary = matches!(status, 407 | 429 | 500 | 503);
