@@ -160,7 +160,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As for [`login::prompt`](crate::auth::login::prompt) and [`ClientBuilder::build`].
+    /// As for [`login::prompt`] and [`ClientBuilder::build`].
     pub async fn login() -> Result<Self, Error> {
         let defaults = Defaults::of(&ProcessEnvironment)?;
         let login = tokio::task::spawn_blocking(move || login::prompt(&defaults)).await;
