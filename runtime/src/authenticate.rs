@@ -56,7 +56,7 @@ impl Authentication {
     /// - [`Code::TokenExpired`] when the token ends before the deadline, and that is refused.
     pub async fn authenticate(&self, message: &Message, timeout: Duration) -> Result<Client, Error> {
         let client = Client::from_message_with(message, &self.client)?;
-        self.check_endpoint(client.api_endpoint())?;
+        check_endpoint(client.api_endpoint(), &self.endpoints)?;
         let token = client.token().await?;
         if let Some(verifier) = &self.verifier {
             verifier.verify(&token).await?;
@@ -65,17 +65,9 @@ impl Authentication {
         Ok(client)
     }
 
-    fn check_endpoint(&self, url: &str) -> Result<(), Error> {
-        if self.endpoints.is_empty() {
-            return Ok(());
-        }
-        // The client has read it as a URL.
-        let origin = Url::parse(url).map(|url| url.origin()).ok();
-        if origin.as_ref().is_some_and(|origin| self.endpoints.iter().any(|allowed| allowed.0 == *origin)) {
-            return Ok(());
-        }
-        let origin = origin.map(|origin| origin.ascii_serialization()).unwrap_or_default();
-        Err(Error::new(Code::EndpointNotAllowed, format!("this host acts on no platform at {origin}")))
+    /// Whether anything is asked that a client does not ask by itself.
+    pub(crate) fn is_more_than_usual(&self) -> bool {
+        self.strict_expiry || self.verifier.is_some() || !self.endpoints.is_empty()
     }
 
     fn check_deadline(&self, token: &AccessToken, timeout: Duration) -> Result<(), Error> {
@@ -94,4 +86,18 @@ impl Authentication {
         tracing::warn!(by = format!("{short:#}"), "the token expires before the invocation's deadline");
         Ok(())
     }
+}
+
+/// Refuses a platform that is not one of those allowed. None allowed means any.
+pub(crate) fn check_endpoint(url: &str, allowed: &[AllowedEndpoint]) -> Result<(), Error> {
+    if allowed.is_empty() {
+        return Ok(());
+    }
+    // The client has read it as a URL.
+    let origin = Url::parse(url).map(|url| url.origin()).ok();
+    if origin.as_ref().is_some_and(|origin| allowed.iter().any(|allowed| allowed.0 == *origin)) {
+        return Ok(());
+    }
+    let origin = origin.map(|origin| origin.ascii_serialization()).unwrap_or_default();
+    Err(Error::new(Code::EndpointNotAllowed, format!("this host acts on no platform at {origin}")))
 }

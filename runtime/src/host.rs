@@ -153,20 +153,35 @@ impl Host {
         // Who asks is settled before what there is: the refusal of an unknown skill lists those that are here. For the same
         // reason a skill that is not here counts as one that needs a client.
         let needs_client = found.as_ref().map_or(true, |skill| skill.manifest().needs_client);
-        let client = if needs_client { Some(self.authentication.authenticate(&message, timeout).await?) } else { None };
+        let asked = &self.authentication;
+        let client = if needs_client {
+            Some(Ok(asked.authenticate(&message, timeout).await?))
+        } else if asked.is_more_than_usual() && is_complete(&message) {
+            // The handler may ask for a client all the same, and must not get one that nobody has looked at.
+            Some(asked.authenticate(&message, timeout).await)
+        } else {
+            None
+        };
         let skill = found?;
 
         let mut invocation = Invocation::new(message)
-            .with_client_options(self.authentication.client.clone())
+            .with_client_options(asked.client.clone())
             .with_response_limit(self.limits.response);
-        if let Some(client) = client {
-            invocation = invocation.with_client(client);
-        }
+        invocation = match client {
+            Some(Ok(client)) => invocation.with_client(client),
+            Some(Err(why)) => invocation.with_client_refused(why),
+            None => invocation,
+        };
         if let Some(deadline) = deadline {
             invocation = invocation.with_deadline(deadline);
         }
         skill.call(invocation).await
     }
+}
+
+/// Whether a client can be made from the message.
+fn is_complete(message: &Message) -> bool {
+    message.token().is_some() && message.api_endpoint().is_some() && message.project_id().is_some()
 }
 
 fn check_size(what: &str, size: usize, limit: usize) -> Result<(), Error> {

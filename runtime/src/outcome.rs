@@ -143,7 +143,7 @@ impl Refusal {
 
 /// The text without the token, and without anything else that looks like one.
 fn cleaned(text: &str, token: Option<&SecretString>) -> String {
-    token.map_or_else(|| skill_sdk::redact(text), |token| skill_sdk::redact_secret(text, token)).into_owned()
+    skill_sdk::redact_secrets(text, token.map(std::slice::from_ref).unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use skill_sdk::auth::PersonalAccessConfig;
 use skill_sdk::client::{MessageOptions, VerifySslCert};
 use skill_sdk::{Client, Code, Error, Message};
 
+use crate::authenticate::{AllowedEndpoint, check_endpoint};
 use crate::cli::FillOptions;
 use crate::telemetry;
 
@@ -31,6 +32,8 @@ pub(crate) struct Filling {
     pub(crate) options: FillOptions,
     /// What the client is made with.
     pub(crate) client: MessageOptions,
+    /// The platforms that may be asked for a token; none means any.
+    pub(crate) endpoints: Vec<AllowedEndpoint>,
 }
 
 /// What a sample message is filled with.
@@ -125,7 +128,7 @@ impl Definition {
 /// What the options, else the environment, else the profile say, as for any client. `None` when nothing says where a platform
 /// is or who asks, or when the data of the embedded platform are asked for.
 async fn configured(filling: &Filling, lifetime: Duration) -> Result<Option<Filled>, Error> {
-    let Filling { options, client } = filling;
+    let Filling { options, client, endpoints } = filling;
     let named = options.profile.is_some()
         || options.api_endpoint.is_some()
         || options.token_file.is_some()
@@ -150,6 +153,7 @@ async fn configured(filling: &Filling, lifetime: Duration) -> Result<Option<Fill
         builder = builder.without_environment().profile(name);
     }
     let Some(client) = builder.build_opt()? else { return Ok(None) };
+    check_endpoint(client.api_endpoint(), endpoints)?;
     let token = client.token().await?.secret().clone();
     let (url, project) = (client.api_endpoint().to_owned(), client.project().to_owned());
     telemetry::notice(&format!("a sample message: acting in project {project} at {url}"));

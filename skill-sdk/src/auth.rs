@@ -14,12 +14,14 @@
 pub mod client_credentials;
 pub(crate) mod credentials;
 pub mod environment;
+mod file;
 mod jwk;
 pub mod key_set;
 pub mod login;
 pub mod personal_access;
 pub mod profile;
 mod renewing;
+mod shared_work;
 #[cfg(test)]
 mod signers;
 pub mod source;

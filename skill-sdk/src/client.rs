@@ -136,7 +136,8 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Makes a client from the environment alone. See [`ClientBuilder`] for the variables.
+    /// Makes a client from the environment alone, or from what was entered at a [`login`](Self::login). See [`ClientBuilder`]
+    /// for the variables.
     ///
     /// # Errors
     ///
@@ -273,6 +274,11 @@ pub(crate) fn base_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// A URL as it may be logged: no more than where it leads.
+pub(crate) fn shown_url(text: &str) -> String {
+    Url::parse(text).map_or_else(|_| "not a URL".to_owned(), |url| url.origin().ascii_serialization())
+}
+
 fn fabric_url<'s>(base: &Url, version: u32, segments: impl IntoIterator<Item = &'s str>) -> Url {
     let mut url = base.clone();
     // Only URLs without a host have no segments, and `base_url` lets none through.
@@ -291,11 +297,11 @@ pub(crate) async fn fetch_server_time(base: &Url, verify: &VerifySslCert) -> Res
     }
 
     let url = fabric_url(base, DEFAULT_API_VERSION, ["info"]);
-    let call = Call::get(url, "cannot read the platform's clock").wait(Wait::WHOLE);
-    let info: Info = request::send_open(verify, call).await?.json().await?;
+    let what = format!("GET {url}");
+    let info: Info = request::send_open(verify, Call::get(url, &what).wait(Wait::WHOLE)).await?.json().await?;
     info.server_ts
         .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
-        .ok_or_else(|| Error::new(Code::PlatformUnavailable, "the platform's info has no serverTs"))
+        .ok_or_else(|| request::unavailable(&what, "the answer has no serverTs"))
 }
 
 #[cfg(test)]

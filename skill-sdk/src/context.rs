@@ -17,7 +17,7 @@ pub struct Context(Arc<Inner>);
 
 struct Inner {
     message: Message,
-    client: OnceLock<Client>,
+    client: OnceLock<Result<Client, Error>>,
     client_options: MessageOptions,
     deadline: Option<Instant>,
     over: CancellationToken,
@@ -26,7 +26,7 @@ struct Inner {
 impl Context {
     pub(crate) fn new(
         message: Message,
-        client: Option<Client>,
+        client: Option<Result<Client, Error>>,
         client_options: MessageOptions,
         deadline: Option<Instant>,
         over: CancellationToken,
@@ -49,14 +49,18 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// As for [`Client::from_message`]: for a skill that is [`without_client`](crate::Skill::without_client) the message
-    /// need not have what it takes, and a token may expire while the handler runs.
+    /// For a skill that is [`without_client`](crate::Skill::without_client) the message need not have what it takes, and the
+    /// host may refuse whoever sent it: as for [`Client::from_message`], [`Code::EndpointNotAllowed`](crate::Code), and
+    /// whatever else the host asks.
     pub fn client(&self) -> Result<&Client, Error> {
-        if let Some(client) = self.0.client.get() {
-            return Ok(client);
-        }
-        let client = Client::from_message_with(&self.0.message, &self.0.client_options)?;
-        Ok(self.0.client.get_or_init(|| client))
+        let client = match self.0.client.get() {
+            Some(client) => client,
+            None => {
+                let client = Client::from_message_with(&self.0.message, &self.0.client_options)?;
+                self.0.client.get_or_init(|| Ok(client))
+            }
+        };
+        client.as_ref().map_err(Error::without_source)
     }
 
     /// The properties of the message as a type; absent ones read as an empty object.

@@ -120,9 +120,9 @@ impl Error {
         self.code() == Code::TokenExpired
     }
 
-    /// Whether a platform answered that there is no such thing (status 404).
+    /// Whether a platform answered that there is no such thing: status 404, and nothing said of the token.
     pub fn is_not_found(&self) -> bool {
-        self.http_status() == Some(404)
+        self.code() == Code::SkillFailed && self.http_status() == Some(404)
     }
 
     /// The detail followed by every cause, joined with `: `.

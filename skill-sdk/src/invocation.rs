@@ -20,7 +20,7 @@ use crate::skill::Boxed;
 #[derive(Debug)]
 pub struct Invocation {
     message: Message,
-    client: Option<Client>,
+    client: Option<Result<Client, Error>>,
     client_options: MessageOptions,
     deadline: Option<Instant>,
     response_limit: usize,
@@ -35,7 +35,13 @@ impl Invocation {
 
     /// Hands over the client that was made from the message, so that it is not made again.
     pub fn with_client(mut self, client: Client) -> Self {
-        self.client = Some(client);
+        self.client = Some(Ok(client));
+        self
+    }
+
+    /// Refuses the handler a client, and says why. A handler that asks for none does not notice.
+    pub fn with_client_refused(mut self, why: Error) -> Self {
+        self.client = Some(Err(why));
         self
     }
 
@@ -60,6 +66,11 @@ impl Invocation {
     /// The message.
     pub fn message(&self) -> &Message {
         &self.message
+    }
+
+    /// Why the handler is refused a client, if it is.
+    pub fn client_refused(&self) -> Option<&Error> {
+        self.client.as_ref()?.as_ref().err()
     }
 
     /// How a client is made from the message.

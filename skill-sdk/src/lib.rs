@@ -60,7 +60,7 @@ pub use context::Context;
 pub use error::{Code, Error, Result, SkillError, UnknownCode};
 pub use invocation::{Invocation, Running};
 pub use message::Message;
-pub use redact::{redact, redact_secret};
+pub use redact::{redact, redact_secrets};
 pub use response::Response;
 pub use skill::{Handler, Manifest, Schemas, Skill};
 

@@ -141,11 +141,13 @@ pub struct Call<'a> {
     verifies: bool,
     /// The path of what they are checked against; null for the system's.
     ca_bundle: Bytes<'a>,
+    /// Why the handler is refused a client, as an error in JSON; null when it is not.
+    client_refused: Bytes<'a>,
 }
 
 impl<'a> Call<'a> {
-    /// An invocation that is to cross.
-    pub fn new(invocation: &'a Invocation) -> Self {
+    /// An invocation that is to cross, with the [`client_refused_json`] of it.
+    pub fn new(invocation: &'a Invocation, client_refused: Option<&'a str>) -> Self {
         let (message, options) = (invocation.message(), invocation.client_options());
         let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self {
@@ -170,6 +172,7 @@ impl<'a> Call<'a> {
                 VerifySslCert::Against(path) => Bytes::of(path.as_os_str().as_bytes()),
                 VerifySslCert::Yes | VerifySslCert::No => None.into(),
             },
+            client_refused: client_refused.into(),
         }
     }
 
@@ -199,11 +202,30 @@ impl<'a> Call<'a> {
                 None => self.verifies.into(),
             },
         });
+        let invocation = match self.client_refused.bytes() {
+            Some(json) => invocation.with_client_refused(read_error(json)),
+            None => invocation,
+        };
         match Instant::now().checked_add(Duration::from_nanos(self.remaining)) {
             Some(deadline) if self.remaining != u64::MAX => invocation.with_deadline(deadline),
             _ => invocation,
         }
     }
+}
+
+/// Why an invocation's handler is refused a client, if it is, as it crosses.
+pub fn client_refused_json(invocation: &Invocation) -> Option<String> {
+    invocation.client_refused().map(write_error)
+}
+
+fn write_error(error: &Error) -> String {
+    // Of a struct of texts there is no part that JSON cannot say.
+    serde_json::to_string(&Wire::from(error)).unwrap_or_default()
+}
+
+fn read_error(json: &[u8]) -> Error {
+    serde_json::from_slice::<Wire<'_>>(json)
+        .map_or_else(|_| Error::new(Code::SkillFailed, "an error that crossed cannot be read"), Error::from)
 }
 
 /// Bytes that are lent to the other side for the duration of a call.
@@ -279,8 +301,7 @@ impl Reply {
     fn of(result: Result<String, Error>) -> Self {
         match result {
             Ok(text) => Self::new(false, text.into_bytes()),
-            // Of a struct of texts there is no part that JSON cannot say.
-            Err(error) => Self::new(true, serde_json::to_vec(&Wire::from(&error)).unwrap_or_default()),
+            Err(error) => Self::new(true, write_error(&error).into_bytes()),
         }
     }
 
@@ -295,8 +316,7 @@ impl Reply {
         if !self.failed {
             return Ok(bytes);
         }
-        Err(serde_json::from_slice::<Wire<'_>>(bytes)
-            .map_or_else(|_| Error::new(Code::SkillFailed, "the library's error cannot be read"), Error::from))
+        Err(read_error(bytes))
     }
 }
 

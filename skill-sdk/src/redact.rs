@@ -49,15 +49,20 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 /// Secrets shorter than this are not looked for: `a` would be found everywhere.
 const SHORTEST_SECRET: usize = 8;
 
-/// As [`redact`], for a text of somebody who knows this secret and may repeat it: the secret is replaced wherever it stands,
-/// whatever its form. One of less than eight bytes is not looked for.
-pub fn redact_secret<'t>(text: &'t str, secret: &SecretString) -> Cow<'t, str> {
-    let secret = secret.expose_secret();
-    if secret.len() < SHORTEST_SECRET || !text.contains(secret) {
-        return redact(text);
+/// As [`redact`], for a text of somebody who knows secrets and may repeat them: each is replaced wherever it stands, whatever
+/// its form, in the order in which they are given. One of less than eight bytes is not looked for.
+pub fn redact_secrets<'t>(text: &'t str, secrets: &[SecretString]) -> Cow<'t, str> {
+    let mut text = Cow::Borrowed(text);
+    // They go first: what they leave behind is no part of another.
+    for secret in secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| secret.len() >= SHORTEST_SECRET) {
+        if text.contains(secret) {
+            text = Cow::Owned(text.replace(secret, PLACEHOLDER));
+        }
     }
-    // The secret goes first: what it leaves behind is no part of another.
-    Cow::Owned(redact(&text.replace(secret, PLACEHOLDER)).into_owned())
+    match text {
+        Cow::Borrowed(text) => redact(text),
+        Cow::Owned(text) => Cow::Owned(redact(&text).into_owned()),
+    }
 }
 
 /// Where in a run of base64url the header of a token begins: at its start if that is a JSON object, else at what an object

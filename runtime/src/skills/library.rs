@@ -86,7 +86,8 @@ impl HostedSkill for LibrarySkill {
 
     fn call(&self, invocation: Invocation) -> Answer {
         let limit = invocation.response_limit();
-        let reply = (self.plugin.call)(self.place, &Call::new(&invocation));
+        let refused = plugin::client_refused_json(&invocation);
+        let reply = (self.plugin.call)(self.place, &Call::new(&invocation, refused.as_deref()));
         Box::pin(async move { Response::from_utf8(reply.await.bytes()?, limit) })
     }
 }

@@ -81,6 +81,7 @@ fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusa
     let client = options.authentication.client();
     let authentication = options.authentication.authentication();
     let authentication = authentication.map_err(|error| Refusal::with_exit_code(error, exit::CONFIG))?;
+    let endpoints = authentication.endpoints.clone();
     let host = Host::new(skills, limits).with_authentication(authentication);
     let mut message = host.read(&bytes)?;
     let activation_id = message.activation_id().unwrap_or_default().to_owned();
@@ -94,7 +95,7 @@ fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusa
     let limit = manifest.as_ref().map_or(how.timeout, |manifest| how.timeout_of(manifest));
     let fill = match manifest {
         _ if !is_sample => None,
-        Ok(manifest) => manifest.needs_client.then_some(Filling { options: options.fill, client }),
+        Ok(manifest) => manifest.needs_client.then_some(Filling { options: options.fill, client, endpoints }),
         // For a skill that is not here no platform is started.
         Err(error) => return Err(Refusal::from(error).of(&activation_id)),
     };

@@ -17,7 +17,7 @@ use url::{Url, form_urlencoded};
 use crate::auth::renewing::Renewing;
 use crate::auth::{AccessToken, TokenFuture, TokenSource};
 use crate::client::VerifySslCert;
-use crate::client::request::{self, Call, Response, words};
+use crate::client::request::{self, Call, Response, is_segment, is_temporary, words};
 use crate::error::{Code, Error};
 
 /// What every failure to fetch a token begins with (contract "cdf-iam", section 7).
@@ -46,6 +46,13 @@ const ANSWER_LIMIT: usize = 1024 * 1024;
 /// # Ok::<_, skill_sdk::Error>(())
 /// ```
 pub struct ClientCredentials {
+    grant: Grant,
+    current: Renewing,
+}
+
+/// What is asked for, and by whom.
+#[derive(Clone)]
+struct Grant {
     token_url: Url,
     client_id: String,
     client_secret: SecretString,
@@ -53,7 +60,6 @@ pub struct ClientCredentials {
     arguments: Vec<(String, String)>,
     secret_in_body: bool,
     verify: VerifySslCert,
-    current: Renewing,
 }
 
 impl ClientCredentials {
@@ -75,7 +81,7 @@ impl ClientCredentials {
         if !token_url.username().is_empty() || token_url.password().is_some() {
             return Err(unusable("must not hold a user name or password"));
         }
-        Ok(Self {
+        let grant = Grant {
             token_url,
             client_id: client_id.into(),
             client_secret: client_secret.into(),
@@ -83,28 +89,37 @@ impl ClientCredentials {
             arguments: Vec::new(),
             secret_in_body: false,
             verify: VerifySslCert::default(),
-            current: Renewing::default(),
-        })
+        };
+        Ok(Self { grant, current: Renewing::default() })
     }
 
-    /// Credentials of an application in Azure, for a Cognite cluster such as `westeurope-1`.
+    /// Credentials of an application in Azure, for a Cognite cluster such as `westeurope-1`. The tenant is an id or a domain.
     ///
     /// # Errors
     ///
-    /// [`Code::TokenInvalid`] when the tenant cannot be part of a URL.
+    /// [`Code::TokenInvalid`] when the tenant or the cluster cannot be part of a URL.
     pub fn azure(
         tenant: &str,
         cluster: &str,
         client_id: impl Into<String>,
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, Error> {
+        let plain = |name: &str| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+            is_segment(name) && name.chars().all(fits)
+        };
+        for (what, name) in [("tenant", tenant), ("cluster", cluster)] {
+            if !plain(name) {
+                return Err(Error::new(Code::TokenInvalid, format!("{FAILURE}: {name:?} cannot be a {what}")));
+            }
+        }
         let url = format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
         Ok(Self::new(&url, client_id, client_secret)?.scope(format!("https://{cluster}.cognitedata.com/.default")))
     }
 
     /// Asks for a scope, beside those asked for before.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
-        self.scopes.push(scope.into());
+        self.grant.scopes.push(scope.into());
         self
     }
 
@@ -118,30 +133,44 @@ impl ClientCredentials {
         if RESERVED.contains(&name.as_str()) {
             return Err(Error::new(Code::TokenInvalid, format!("{FAILURE}: the argument `{name}` is set already")));
         }
-        self.arguments.push((name, value.into()));
+        self.grant.arguments.push((name, value.into()));
         Ok(self)
     }
 
     /// Sends the id and the secret in the body, for servers that do not take them as HTTP Basic authentication.
     pub fn secret_in_body(mut self) -> Self {
-        self.secret_in_body = true;
+        self.grant.secret_in_body = true;
         self
     }
 
-    /// Whether the server's certificate is checked, and against what.
+    /// Whether the server's certificate is checked, and against what. What is said to a
+    /// [`ClientBuilder`](crate::client::ClientBuilder::verify_ssl_cert) is about the platform alone.
     pub fn verify_ssl_cert(mut self, verify: impl Into<VerifySslCert>) -> Self {
-        self.verify = verify.into();
+        self.grant.verify = verify.into();
         self
     }
 
+    fn fetch(&self) -> impl Future<Output = Result<AccessToken, Error>> + Send + use<> {
+        let grant = self.grant.clone();
+        async move { grant.fetch().await }
+    }
+}
+
+impl Grant {
     async fn fetch(&self) -> Result<AccessToken, Error> {
         let began = Instant::now();
         let response = request::exchange(&self.verify, self.request()?).await?;
-        let Grant { access_token, expires_in } = read(response, &self.client_secret).await?;
+        let Granted { access_token, expires_in } = read(response, &self.secrets()).await?;
         Ok(match expires_in.and_then(|lifetime| began.checked_add(lifetime)) {
             Some(end) => AccessToken::issued_until(access_token, end),
             None => AccessToken::issued(access_token),
         })
+    }
+
+    /// The secret in every form in which it is sent: a server that is asked in the wrong way may repeat the question.
+    fn secrets(&self) -> [SecretString; 3] {
+        let secret = self.client_secret.expose_secret();
+        [self.basic_pair(), form_encoded(secret), secret.to_owned()].map(SecretString::from)
     }
 
     fn request(&self) -> Result<Call, Error> {
@@ -163,14 +192,21 @@ impl ClientCredentials {
     }
 
     /// Id and secret are form-encoded before they are joined (RFC 6749, section 2.3.1).
+    fn basic_pair(&self) -> String {
+        let secret = self.client_secret.expose_secret();
+        STANDARD.encode(format!("{}:{}", form_encoded(&self.client_id), form_encoded(secret)))
+    }
+
     fn basic(&self) -> Result<HeaderValue, Error> {
-        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let pair = format!("{}:{}", encode(&self.client_id), encode(self.client_secret.expose_secret()));
-        let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
+        let mut value = HeaderValue::try_from(format!("Basic {}", self.basic_pair()))
             .map_err(|_| Error::new(Code::TokenInvalid, format!("{FAILURE}: id and secret cannot be sent")))?;
         value.set_sensitive(true);
         Ok(value)
     }
+}
+
+fn form_encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 impl TokenSource for ClientCredentials {
@@ -179,22 +215,23 @@ impl TokenSource for ClientCredentials {
     }
 
     fn renew<'a>(&'a self, refused: &'a AccessToken) -> TokenFuture<'a, Option<AccessToken>> {
-        Box::pin(async { self.current.other_than(refused, || self.fetch()).await.map(Some) })
+        Box::pin(self.current.other_than(refused, || self.fetch()))
     }
 }
 
 impl fmt::Debug for ClientCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientCredentials")
-            .field("token_url", &self.token_url.as_str())
-            .field("client_id", &self.client_id)
-            .field("scopes", &self.scopes)
+            // The rest of a URL may hold what should not be shown.
+            .field("token_url", &self.grant.token_url.origin().ascii_serialization())
+            .field("client_id", &self.grant.client_id)
+            .field("scopes", &self.grant.scopes)
             .finish_non_exhaustive()
     }
 }
 
 /// What the server gives (RFC 6749, section 5.1).
-struct Grant {
+struct Granted {
     access_token: SecretString,
     expires_in: Option<Duration>,
 }
@@ -208,7 +245,7 @@ struct Answer {
     error_description: Option<String>,
 }
 
-async fn read(mut response: Response, secret: &SecretString) -> Result<Grant, Error> {
+async fn read(mut response: Response, secrets: &[SecretString]) -> Result<Granted, Error> {
     let status = response.status();
     let body = response.read(ANSWER_LIMIT).await?;
     let answer: Option<Answer> = serde_json::from_slice(&body).ok();
@@ -217,11 +254,10 @@ async fn read(mut response: Response, secret: &SecretString) -> Result<Grant, Er
             Some(answer) => (answer.error, answer.error_description),
             None => (None, Some(String::from_utf8_lossy(&body).into_owned())),
         };
-        let said = |text: Option<String>| words(text.unwrap_or_default().as_bytes(), Some(secret));
+        let said = |text: Option<String>| words(text.unwrap_or_default().as_bytes(), secrets);
         let detail = format!("{FAILURE}: {}, {}, {}", said(error), status.as_u16(), said(description));
-        let busy = status.is_server_error() || status.as_u16() == 429;
-        let code = if busy { Code::PlatformUnavailable } else { Code::TokenInvalid };
-        return Err(Error::new(code, detail).with_http_status(status.as_u16()));
+        let code = if is_temporary(status) { Code::PlatformUnavailable } else { Code::TokenInvalid };
+        return Err(Error::new(code, detail));
     }
     let lacks = |what: &str| Error::new(Code::TokenInvalid, format!("{FAILURE}: the answer has no {what}"));
     let answer = answer.ok_or_else(|| lacks("JSON object"))?;
@@ -233,5 +269,5 @@ async fn read(mut response: Response, secret: &SecretString) -> Result<Grant, Er
         _ => None,
     };
     let expires_in = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
-    Ok(Grant { access_token: access_token.into(), expires_in })
+    Ok(Granted { access_token: access_token.into(), expires_in })
 }

@@ -13,7 +13,7 @@ use crate::auth::environment::{
 };
 use crate::auth::token::NOT_A_JWT;
 use crate::auth::{AccessToken, Environment, FixedToken, PersonalAccessConfig, TokenSource, profile};
-use crate::client::VerifySslCert;
+use crate::client::{VerifySslCert, shown_url};
 use crate::error::{Code, Error};
 
 /// The first line of every failure to find credentials (contract "fabric-auth", section 8).
@@ -72,16 +72,18 @@ impl Profiles {
         }
     }
 
-    fn read(&self) -> Result<Option<PersonalAccessConfig>, Error> {
+    /// Reads the profile. When there is a token that is set but empty, an error says so.
+    fn read(&self, empty_token: bool) -> Result<Option<PersonalAccessConfig>, Error> {
+        let advice = format!("{}{ADVICE}", if empty_token { REMOVE } else { "" });
         let Some(path) = &self.path else { return Ok(None) };
         if let Some(name) = &self.name
             && !path.exists()
         {
             let why = format!("Profile with name \"{name}\" could not be located: there is no file {}", path.display());
-            return Err(failure(Code::TokenMissing, &why, ADVICE));
+            return Err(failure(Code::TokenMissing, &why, &advice));
         }
         profile::read(path, self.name.as_deref()).map_err(|error| match error.code() {
-            Code::TokenMissing => failure(error.code(), &error.chain(), ADVICE),
+            Code::TokenMissing => failure(error.code(), &error.chain(), &advice),
             _ => error,
         })
     }
@@ -107,6 +109,9 @@ pub(crate) fn personal_access_config(
 
 /// What can be done about credentials that are nowhere.
 const ADVICE: &str = "Run \"cortex configure\" or \"skill-runtime auth login\", or use Client::login().";
+
+/// What can be done about a variable that says nothing, when nothing else does.
+const REMOVE: &str = "Remove the empty value of CORTEX_TOKEN. ";
 
 impl Sources<'_> {
     /// Finds what a client needs, each value on its own. `None` when nothing says who asks, nor where.
@@ -157,7 +162,7 @@ impl Sources<'_> {
             (Some(who), Some(url)) => (who, url),
             (None, None) => return Ok(None),
             (None, Some(_)) => return Err(self.nobody()),
-            (Some(_), None) => return Err(nowhere()),
+            (Some(_), None) => return Err(self.nowhere()),
         };
 
         let project = if let Some(project) = self.project {
@@ -169,8 +174,8 @@ impl Sources<'_> {
         } else {
             config.get()?.and_then(|(config, _)| config.project.clone())
         };
-        let project = project.ok_or_else(no_project)?;
-        tracing::debug!(url, project, identity = origin, "found credentials");
+        let project = project.ok_or_else(|| self.no_project())?;
+        tracing::debug!(url = shown_url(&url), project, identity = origin, "found credentials");
         Ok(Some(Credentials { url, project, tokens, origin }))
     }
 
@@ -189,8 +194,33 @@ impl Sources<'_> {
         }
         let why = format!("There is no token: {}.", looked.join("; "));
         // Case 2 of the page, else case 1.
-        let remove = if empty_token { "Remove the empty value of CORTEX_TOKEN. " } else { "" };
+        let remove = if empty_token { REMOVE } else { "" };
         failure(Code::TokenMissing, &why, &format!("{remove}{ADVICE}"))
+    }
+
+    /// What was looked at for a value that is not there.
+    fn looked_at(&self, parameter: &str, variables: &str) -> String {
+        let mut looked = format!("the parameter `{parameter}` is not given");
+        if self.environment.is_some() {
+            looked += &format!("; {variables} not set");
+        }
+        if self.environment.is_some() || self.profiles.is_some() {
+            looked += "; no personal access config or profile has one";
+        }
+        looked
+    }
+
+    fn nowhere(&self) -> Error {
+        let looked = self.looked_at("api_endpoint", "CORTEX_URI and CORTEX_URL are");
+        let why = format!("There is a token, but no URL of a platform: {looked}.");
+        let advice = format!("Set {CORTEX_URI}, or pass the platform's URL to the client directly.");
+        failure(Code::InvalidMessage, &why, &advice).with_missing(["apiEndpoint"])
+    }
+
+    fn no_project(&self) -> Error {
+        let text = "Please Provide Project Name that you want to access Cortex Assets for";
+        let looked = self.looked_at("project", "CORTEX_PROJECT is");
+        Error::new(Code::InvalidMessage, format!("{text}: {looked}")).with_missing(["projectId"])
     }
 
     /// A token that was given, if it is any good.
@@ -245,7 +275,8 @@ impl Config<'_> {
             let config = PersonalAccessConfig::from_variable(&value, environment)?;
             return Ok(Some((Arc::new(config), CORTEX_PERSONAL_ACCESS_CONFIG)));
         }
-        let profile = self.profiles.map_or(Ok(None), Profiles::read)?;
+        let empty_token = self.environment.is_some_and(|environment| environment.raw(CORTEX_TOKEN).is_some());
+        let profile = self.profiles.map_or(Ok(None), |profiles| profiles.read(empty_token))?;
         Ok(profile.map(|config| (Arc::new(config), "the profile")))
     }
 }
@@ -255,26 +286,13 @@ fn url_of_variables(uri: Option<String>, url: Option<String>) -> Option<String> 
     if let (Some(uri), Some(url)) = (&uri, &url)
         && uri != url
     {
-        tracing::warn!(uri, url, "CORTEX_URI and CORTEX_URL differ; the former is used");
+        tracing::warn!(
+            uri = shown_url(uri),
+            url = shown_url(url),
+            "CORTEX_URI and CORTEX_URL differ; the former is used"
+        );
     }
     uri.or(url)
-}
-
-fn nowhere() -> Error {
-    let why = format!(
-        "There is a token, but no URL of a platform: the parameter `api_endpoint` is not given, neither {CORTEX_URI} nor \
-         {CORTEX_URL} is set, and no personal access config or profile has one."
-    );
-    let advice = format!("Set {CORTEX_URI}, or pass the platform's URL to the client directly.");
-    failure(Code::InvalidMessage, &why, &advice).with_missing(["apiEndpoint"])
-}
-
-fn no_project() -> Error {
-    let text = "Please Provide Project Name that you want to access Cortex Assets for";
-    let looked = format!(
-        "the parameter `project` is not given, {CORTEX_PROJECT} is not set, and no personal access config or profile has one"
-    );
-    Error::new(Code::InvalidMessage, format!("{text}: {looked}")).with_missing(["projectId"])
 }
 
 fn failure(code: Code, why: &str, advice: &str) -> Error {

@@ -2,24 +2,20 @@
 //! that may have changed.
 
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::runtime::Handle;
-use tokio::sync::watch;
 use url::Url;
 
+use crate::auth::file::{LONGEST, read_text};
 use crate::auth::jwk::Key;
+use crate::auth::shared_work::SharedWork;
 use crate::client::VerifySslCert;
 use crate::client::request::{Call, exchange, unavailable};
 use crate::error::{Code, Error};
-
-/// Longest set that is read, in bytes.
-const LONGEST: usize = 1024 * 1024;
 
 /// Most keys of a set. Issuers have a handful.
 const MOST_KEYS: usize = 100;
@@ -86,12 +82,8 @@ struct State {
     /// When the last reading began.
     tried: Option<Instant>,
     /// The last reading.
-    reading: Reading,
+    reading: Option<SharedWork<()>>,
 }
-
-/// What comes of one reading. It goes on when whoever asked for it goes away: otherwise callers who come and go would make
-/// more requests than are allowed, or keep others from their keys.
-type Reading = watch::Receiver<Option<Result<(), Error>>>;
 
 /// The keys that were there at some time.
 pub(super) struct Keys {
@@ -126,7 +118,7 @@ impl KeySet {
     pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let text = read_file(&path)?;
-        let keys = some_keys(&text).map_err(|why| unusable(&format!("{}: {why}", path.display())))?;
+        let keys = some_keys(text.as_bytes()).map_err(|why| unusable(&format!("{}: {why}", path.display())))?;
         Ok(Self::new(Source::File(path), Some(keys)))
     }
 
@@ -136,8 +128,11 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// [`Code::TokenInvalid`] for a URL that is neither `https` nor `http`.
+    /// [`Code::TokenInvalid`] for a URL that is neither `https` nor `http`, and for one with a user name or password.
     pub fn from_url(url: Url, verify: VerifySslCert) -> Result<Self, Error> {
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(unusable("their URL must not hold a user name or password"));
+        }
         if !matches!(url.scheme(), "https" | "http") {
             return Err(unusable(&format!("a URL of the scheme {} has none", url.scheme())));
         }
@@ -146,7 +141,7 @@ impl KeySet {
 
     fn new(source: Source, keys: Option<Vec<Key>>) -> Self {
         let keys = keys.map(|keys| Arc::new(Keys { generation: 0, keys }));
-        let state = State { keys, read: Instant::now(), tried: None, reading: watch::channel(None).1 };
+        let state = State { keys, read: Instant::now(), tried: None, reading: None };
         Self(Arc::new(Shared { source, pace: Pace::default(), state: Mutex::new(state) }))
     }
 
@@ -161,11 +156,17 @@ impl KeySet {
             let mut state = self.0.state();
             match &state.keys {
                 Some(keys) if !self.0.are_old(&state) => return Ok(Arc::clone(keys)),
-                None if state.tried_within(self.0.pace.interval_without) => state.reading.clone(),
-                _ => self.reading(&mut state)?,
+                None => match &state.reading {
+                    Some(reading) if state.tried_within(self.0.pace.interval_without) => reading.clone(),
+                    _ => self.reading(&mut state)?,
+                },
+                Some(_) => self.reading(&mut state)?,
             }
         };
-        let outcome = end(reading).await;
+        let outcome = reading.end().await;
+        if let (Err(error), Some(_)) = (&outcome, &self.0.state().keys) {
+            tracing::warn!(error = error.chain(), "the keys in use stay");
+        }
         match (&self.0.state().keys, outcome) {
             (Some(keys), _) => Ok(Arc::clone(keys)),
             (None, Err(error)) => Err(error),
@@ -182,36 +183,29 @@ impl KeySet {
             if matches!(self.0.source, Source::Text) || later(&state).is_some() {
                 return later(&state);
             }
-            if !state.is_reading() && state.tried_within(self.0.pace.interval) {
+            if !state.reading.as_ref().is_some_and(SharedWork::is_under_way) && state.tried_within(self.0.pace.interval)
+            {
                 return None;
             }
             self.reading(&mut state).ok()?
         };
-        // A failure has been logged.
-        let _ = end(reading).await;
+        if let Err(error) = reading.end().await {
+            tracing::warn!(error = error.chain(), "the keys in use stay");
+        }
         later(&self.0.state())
     }
 
     /// The reading under way, or a new one.
-    fn reading(&self, state: &mut State) -> Result<Reading, Error> {
-        if !state.is_reading() {
-            let runtime = Handle::try_current()
-                .map_err(|error| Error::new(Code::Internal, "reading keys needs a tokio runtime").with_source(error))?;
-            let (done, reading) = watch::channel(None);
-            (state.tried, state.reading) = (Some(Instant::now()), reading);
-            let shared = Arc::clone(&self.0);
-            runtime.spawn(async move { done.send_replace(Some(shared.read().await)) });
+    fn reading(&self, state: &mut State) -> Result<SharedWork<()>, Error> {
+        match &state.reading {
+            Some(reading) if reading.is_under_way() => Ok(reading.clone()),
+            _ => {
+                let shared = Arc::clone(&self.0);
+                let reading = SharedWork::begin(UNABLE, self.0.pace.patience, async move { shared.read().await })?;
+                state.tried = Some(reading.begun);
+                Ok(state.reading.insert(reading).clone())
+            }
         }
-        Ok(state.reading.clone())
-    }
-}
-
-/// Waits for the end of a reading.
-async fn end(mut reading: Reading) -> Result<(), Error> {
-    match reading.wait_for(Option::is_some).await.as_deref() {
-        Ok(Some(Err(error))) => Err(error.without_source()),
-        Ok(_) => Ok(()),
-        Err(_) => Err(unavailable(UNABLE, "the runtime that read them has ended")),
     }
 }
 
@@ -225,20 +219,8 @@ impl Shared {
     }
 
     async fn read(&self) -> Result<(), Error> {
-        let outcome = match tokio::time::timeout(self.pace.patience, self.load()).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(unavailable(UNABLE, &format!("it took over {} s", self.pace.patience.as_secs()))),
-        };
-        let mut state = self.state();
-        match outcome {
-            Ok(keys) => state.replace(keys),
-            Err(error) => {
-                if state.keys.is_some() {
-                    tracing::warn!(error = error.chain(), "the keys in use stay");
-                }
-                return Err(error);
-            }
-        }
+        let keys = self.load().await?;
+        self.state().replace(keys);
         Ok(())
     }
 
@@ -247,9 +229,13 @@ impl Shared {
             Source::Text => return Err(Error::new(Code::Internal, "a text of keys was read again")),
             Source::File(path) => {
                 let file = path.clone();
-                let read = tokio::task::spawn_blocking(move || read_file(&file)).await;
-                let text = read.map_err(|error| unavailable(UNABLE, "the reader ended").with_source(error))??;
-                (text, path.display().to_string())
+                let read = tokio::task::spawn_blocking(move || match file.metadata() {
+                    // Of a pipe there is nothing more to read, and no end to the waiting.
+                    Ok(metadata) if !metadata.is_file() => Err(unusable("it is not a file")),
+                    _ => read_file(&file),
+                });
+                let text = read.await.map_err(|error| unavailable(UNABLE, "the reader ended").with_source(error))??;
+                (text.into_bytes(), path.display().to_string())
             }
             Source::Url(url, verify) => {
                 let mut answer = exchange(verify, Call::get(url.clone(), UNABLE)).await?;
@@ -273,10 +259,6 @@ impl Shared {
 impl State {
     fn tried_within(&self, interval: Duration) -> bool {
         self.tried.is_some_and(|tried| tried.elapsed() < interval)
-    }
-
-    fn is_reading(&self) -> bool {
-        self.reading.borrow().is_none() && self.reading.has_changed().is_ok()
     }
 
     fn replace(&mut self, keys: Vec<Key>) {
@@ -307,12 +289,8 @@ fn unusable(why: &str) -> Error {
     Error::new(Code::TokenInvalid, format!("{UNABLE}: {why}"))
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
-    let mut text = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(LONGEST as u64 + 1).read_to_end(&mut text))
-        .map_err(|error| unusable(&path.display().to_string()).with_source(error))?;
-    Ok(text)
+fn read_file(path: &Path) -> Result<String, Error> {
+    read_text(path).map_err(|error| unusable(&path.display().to_string()).with_source(error))
 }
 
 #[derive(Deserialize)]

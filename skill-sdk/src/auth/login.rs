@@ -3,7 +3,6 @@
 //! The answers stay in memory: neither the environment nor the disk gets to see them. After
 //! [`Client::login`](crate::Client::login) they count for every client that this process makes.
 
-use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,6 +11,7 @@ use serde::de::IgnoredAny;
 
 use crate::auth::credentials::HEADING;
 use crate::auth::environment::{CORTEX_PROJECT, CORTEX_URI, CORTEX_URL};
+use crate::auth::file::read_text;
 use crate::auth::personal_access::expand_home;
 use crate::auth::{Environment, PersonalAccessConfig, ProcessEnvironment};
 use crate::client::base_url;
@@ -61,10 +61,9 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// As for [`PersonalAccessConfig::from_json`], and [`Code::TokenInvalid`] too when the URL is none of a platform.
+    /// As for [`PersonalAccessConfig::from_json`].
     pub fn from_json(json: SecretString) -> Result<Self, Error> {
         let config = PersonalAccessConfig::from_json(json.expose_secret())?;
-        check_url(&config)?;
         Ok(Self { config: Arc::new(config), json })
     }
 }
@@ -121,9 +120,8 @@ pub(crate) fn ask(
     let given = console.ask_secret(&question("Personal Access Config", None), is_unfinished).map_err(unreadable)?;
     let json = config_json(given, environment)?;
     let mut config = PersonalAccessConfig::from_json(json.expose_secret())?;
-    match url {
-        Some(url) => config.url = url,
-        None => check_url(&config)?,
+    if let Some(url) = url {
+        config.url = url;
     }
 
     if defaults.project_is_settled {
@@ -134,11 +132,6 @@ pub(crate) fn ask(
         config.project = answer(&line).or(offered);
     }
     Ok(Login { config: Arc::new(config), json })
-}
-
-fn check_url(config: &PersonalAccessConfig) -> Result<(), Error> {
-    let checked = base_url(&config.url).map(drop);
-    checked.map_err(|why| Error::new(Code::TokenInvalid, format!("the url of the config {why}")))
 }
 
 /// Who is asked.
@@ -299,12 +292,7 @@ fn config_json(given: SecretString, environment: &(impl Environment + ?Sized)) -
     let path = expand_home(text, environment);
     // Not the path: it may be a key or a token that went to the wrong question.
     let unreadable = |error| unavailable("the answer is neither JSON nor a file that can be read").with_source(error);
-    let mut json = String::new();
-    let one_more = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path).and_then(|file| file.take(one_more).read_to_string(&mut json)).map_err(unreadable)?;
-    if json.len() > MOST_BYTES {
-        return Err(unreadable(too_long()));
-    }
+    let json = read_text(&path).map_err(unreadable)?;
     Ok(json.into())
 }
 
@@ -401,7 +389,7 @@ mod tests {
             ("\n \n", Code::TokenMissing, "no personal access config was given"),
             ("hunter2", Code::InvalidMessage, "the Cortex URI is not a URL"),
             ("ftp://hunter2", Code::InvalidMessage, "must be an http or https URL"),
-            (no_url.as_str(), Code::TokenInvalid, "the url of the config is not a URL"),
+            (no_url.as_str(), Code::TokenInvalid, "has an unusable url: it is not a URL"),
             ("\nhunter2\n", Code::TokenMissing, "neither JSON nor a file that can be read"),
             ("\n/\n", Code::TokenMissing, "neither JSON nor a file that can be read"),
             ("\n{\"jwk\": \"hunter2\"}\n", Code::TokenInvalid, "not valid JSON of its form"),

@@ -1,5 +1,6 @@
 //! Personal access configs: a private key, and the tokens made with it (contract "fabric-auth", sections 3 and 5).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,15 +12,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use url::Url;
 use uuid::Uuid;
 
 use crate::auth::credentials;
 use crate::auth::environment::CORTEX_PERSONAL_ACCESS_CONFIG;
+use crate::auth::file::read_text;
 use crate::auth::jwk::ed25519_thumbprint;
 use crate::auth::renewing::Renewing;
 use crate::auth::{AccessToken, Environment, TokenFuture, TokenSource};
-use crate::client::{VerifySslCert, fetch_server_time};
+use crate::client::{VerifySslCert, base_url, fetch_server_time, shown_url};
 use crate::error::{Code, Error};
 
 /// How long a token lives unless said otherwise.
@@ -80,7 +81,7 @@ impl PersonalAccessConfig {
     /// [`Code::TokenInvalid`], which names the absent field or the part of the key that cannot be used. No value of the
     /// config is part of the error.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        Self::parse(text).map_err(|why| unable(format!("the config {why}")))
+        Self::parse(text).map_err(|fault| unable(format!("the config {fault}")))
     }
 
     /// Reads a config from a file. This blocks on the disk.
@@ -110,12 +111,20 @@ impl PersonalAccessConfig {
     ///
     /// As for [`from_file`](Self::from_file). The variable is named.
     pub(crate) fn from_variable(value: &str, environment: &dyn Environment) -> Result<Self, Error> {
+        const NAME: &str = CORTEX_PERSONAL_ACCESS_CONFIG;
         let value = value.trim();
         if value.starts_with('{') {
-            return Self::parse(value).map_err(|why| unable(format!("{CORTEX_PERSONAL_ACCESS_CONFIG} {why}")));
+            return Self::parse(value).map_err(|fault| unable(format!("{NAME} {fault}")));
         }
-        let path = expand_home(value, environment);
-        Self::from_file_of(&path, &format!("{CORTEX_PERSONAL_ACCESS_CONFIG} names a file that"))
+        if !may_be_shown(value) {
+            return Err(unable(format!("{NAME} is neither JSON nor the path of a file")));
+        }
+        Self::from_file_of(&expand_home(value, environment), &format!("{NAME} names a file that"))
+    }
+
+    /// Reads the config that a profile is.
+    pub(crate) fn of_profile(json: &str, file: &Path, name: &str) -> Result<Self, Error> {
+        Self::parse(json).map_err(|fault| unable(format!("{}: profile \"{name}\" {}", file.display(), fault.why)))
     }
 
     fn from_file_of(path: &Path, what: &str) -> Result<Self, Error> {
@@ -123,38 +132,20 @@ impl PersonalAccessConfig {
         if path.as_os_str().as_encoded_bytes().trim_ascii_start().starts_with(b"{") {
             return Err(unable(format!("{what} must be a file, and is JSON")));
         }
-        let text = std::fs::read_to_string(path)
+        let text = read_text(path)
             .map_err(|error| unable(format!("{what} cannot be read: {}", path.display())).with_source(error))?;
         let text = SecretString::from(text);
-        Self::parse(text.expose_secret()).map_err(|why| unable(format!("{what} {why}: {}", path.display())))
+        Self::parse(text.expose_secret()).map_err(|fault| unable(format!("{what} {fault}: {}", path.display())))
     }
 
     /// Reads a config, or says what is the matter with it.
-    fn parse(json: &str) -> Result<Self, String> {
-        let file: File = serde_json::from_str(json).map_err(|error| {
+    fn parse(json: &str) -> Result<Self, Fault> {
+        let file: File = serde_json::from_str(json).map_err(|error| Fault {
             // The kind and the place of the fault, without serde's words: they quote the text, and it holds a key.
-            format!("is not valid JSON of its form (line {}, column {})", error.line(), error.column())
+            why: "is not valid JSON of its form".to_owned(),
+            place: Some((error.line(), error.column())),
         })?;
-        let jwk = required("jwk", file.jwk)?;
-        if jwk.kty.as_deref() != Some("OKP") || jwk.crv.as_deref() != Some("Ed25519") {
-            return Err("has an unusable key: kty must be OKP and crv Ed25519".to_owned());
-        }
-        let x = required("jwk.x", jwk.x)?;
-        let public = bytes_32(&x).ok_or("has an unusable key: x must be 32 bytes of base64url")?;
-        let seed = bytes_32(required("jwk.d", jwk.d)?.0.expose_secret())
-            .ok_or("has an unusable key: d must be 32 bytes of base64url")?;
-        let key = Ed25519KeyPair::from_seed_and_public_key(&seed, &public)
-            .map_err(|_| "has an unusable key: x and d do not belong together")?;
-        let key_id = jwk.kid.filter(|kid| !kid.is_empty()).unwrap_or_else(|| ed25519_thumbprint(&x));
-        Ok(Self {
-            url: text("url", file.url)?,
-            project: file.project.filter(|project| !project.is_empty()),
-            issuer: text("issuer", file.issuer)?,
-            audience: text("audience", file.audience)?,
-            username: text("username", file.username)?,
-            key_id,
-            key,
-        })
+        file.try_into().map_err(|why| Fault { why, place: None })
     }
 
     /// Makes a token that the platform accepts, whatever the local clock says: its times come from the platform's.
@@ -164,12 +155,15 @@ impl PersonalAccessConfig {
     /// [`Code::PlatformUnavailable`] when the platform's clock cannot be read, [`Code::TokenInvalid`] when the URL or the
     /// key cannot be used.
     pub async fn mint(&self, ttl: Duration, verify: &VerifySslCert) -> Result<AccessToken, Error> {
-        let url = Url::parse(&self.url).map_err(|error| unable(format!("url cannot be used: {error}")))?;
-        // The platform reads its clock after this, so the token lives at least as long.
+        let url = base_url(&self.url).map_err(|why| unable(format!("the url of the config {why}")))?;
+        // The platform reads its clock after this, so the token lives as long, to the second.
         let began = Instant::now();
-        let now = fetch_server_time(&url, verify)
-            .await
-            .map_err(|error| Error::new(error.code(), format!("{UNABLE}the info call failed: {}", error.chain())))?;
+        let now = fetch_server_time(&url, verify).await.map_err(|error| {
+            // No token was sent, so whatever else the platform says is about the config.
+            let outage = error.code() == Code::PlatformUnavailable;
+            let code = if outage { Code::PlatformUnavailable } else { Code::TokenInvalid };
+            Error::new(code, format!("{UNABLE}the info call failed: {}", error.chain()))
+        })?;
         let text = self.sign(now, ttl)?;
         Ok(match began.checked_add(ttl) {
             Some(end) => AccessToken::issued_until(text, end),
@@ -211,6 +205,49 @@ impl PersonalAccessConfig {
     }
 }
 
+impl TryFrom<File> for PersonalAccessConfig {
+    type Error = String;
+
+    fn try_from(file: File) -> Result<Self, String> {
+        let jwk = required("jwk", file.jwk)?;
+        let url = text("url", file.url)?;
+        base_url(&url).map_err(|why| format!("has an unusable url: it {why}"))?;
+        if jwk.kty.as_deref() != Some("OKP") || jwk.crv.as_deref() != Some("Ed25519") {
+            return Err("has an unusable key: kty must be OKP and crv Ed25519".to_owned());
+        }
+        let x = required("jwk.x", jwk.x)?;
+        let public = bytes_32(&x).ok_or("has an unusable key: x must be 32 bytes of base64url")?;
+        let seed = bytes_32(required("jwk.d", jwk.d)?.0.expose_secret())
+            .ok_or("has an unusable key: d must be 32 bytes of base64url")?;
+        let key = Ed25519KeyPair::from_seed_and_public_key(&seed, &public)
+            .map_err(|_| "has an unusable key: x and d do not belong together")?;
+        let key_id = jwk.kid.filter(|kid| !kid.is_empty()).unwrap_or_else(|| ed25519_thumbprint(&x));
+        Ok(Self {
+            url,
+            project: file.project.filter(|project| !project.is_empty()),
+            issuer: text("issuer", file.issuer)?,
+            audience: text("audience", file.audience)?,
+            username: text("username", file.username)?,
+            key_id,
+            key,
+        })
+    }
+}
+
+/// What is the matter with a config, after its name.
+struct Fault {
+    why: String,
+    /// Line and column.
+    place: Option<(usize, usize)>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)?;
+        self.place.map_or(Ok(()), |(line, column)| write!(f, " (line {line}, column {column})"))
+    }
+}
+
 /// Tokens made with a personal access config.
 pub struct PersonalAccessTokens {
     config: Arc<PersonalAccessConfig>,
@@ -220,8 +257,9 @@ pub struct PersonalAccessTokens {
 }
 
 impl PersonalAccessTokens {
-    async fn mint(&self) -> Result<AccessToken, Error> {
-        self.config.mint(self.ttl, &self.verify).await
+    fn mint(&self) -> impl Future<Output = Result<AccessToken, Error>> + Send + use<> {
+        let (config, ttl, verify) = (Arc::clone(&self.config), self.ttl, self.verify.clone());
+        async move { config.mint(ttl, &verify).await }
     }
 }
 
@@ -231,7 +269,7 @@ impl TokenSource for PersonalAccessTokens {
     }
 
     fn renew<'a>(&'a self, refused: &'a AccessToken) -> TokenFuture<'a, Option<AccessToken>> {
-        Box::pin(async { self.current.other_than(refused, || self.mint()).await.map(Some) })
+        Box::pin(self.current.other_than(refused, || self.mint()))
     }
 }
 
@@ -244,7 +282,8 @@ impl fmt::Debug for PersonalAccessTokens {
 impl fmt::Debug for PersonalAccessConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PersonalAccessConfig")
-            .field("url", &self.url)
+            // A URL that was set by hand may hold a password.
+            .field("url", &shown_url(&self.url))
             .field("project", &self.project)
             .field("username", &self.username)
             .field("key_id", &self.key_id)
@@ -283,6 +322,13 @@ fn required<T>(field: &str, value: Option<T>) -> Result<T, String> {
 /// A text that is there and not empty.
 fn text(field: &str, value: Option<String>) -> Result<String, String> {
     required(field, value.filter(|text| !text.is_empty()))
+}
+
+/// Whether a text looks so much like a path that it may be shown as one. It may be a key or a token that was put in the wrong
+/// place, and those have neither a slash nor, as a whole, the form of a file's name.
+fn may_be_shown(path: &str) -> bool {
+    let looks_like_path = path.contains(['/', '.', '\\']) && !path.contains(['{', '"', '\n']);
+    looks_like_path && matches!(crate::redact(path), Cow::Borrowed(_))
 }
 
 /// A path in which a leading `~` stands for the user's home.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::auth::environment::CORTEX_CONFIG_DIR;
+use crate::auth::file::read_text;
 use crate::auth::{Environment, PersonalAccessConfig};
 use crate::error::{Code, Error};
 
@@ -52,7 +53,7 @@ pub struct ProfileSummary {
 /// # Errors
 ///
 /// [`Code::TokenMissing`] for a file that cannot be read, is of a version other than 3, 4 or 5, or lacks the profile; the
-/// detail names the file and the profile. Otherwise as for [`PersonalAccessConfig::from_json`].
+/// detail names the file and the profile. Otherwise as for [`PersonalAccessConfig::from_json`], with the same names.
 pub fn read(path: &Path, name: Option<&str>) -> Result<Option<PersonalAccessConfig>, Error> {
     let file = match File::open(path) {
         Ok(Some(file)) => file,
@@ -65,7 +66,7 @@ pub fn read(path: &Path, name: Option<&str>) -> Result<Option<PersonalAccessConf
     }
     let name = name.unwrap_or_else(|| file.current());
     match file.profiles.get(name) {
-        Some(profile) => PersonalAccessConfig::from_json(profile.get()).map(Some),
+        Some(profile) => PersonalAccessConfig::of_profile(profile.get(), path, name).map(Some),
         None => Err(refuse(
             path,
             &format!(
@@ -107,7 +108,7 @@ struct Shown {
 
 impl File {
     fn open(path: &Path) -> Result<Option<Self>, Error> {
-        let text = match std::fs::read_to_string(path) {
+        let text = match read_text(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(path, error)),

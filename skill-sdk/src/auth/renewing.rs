@@ -1,35 +1,113 @@
 //! A token that is kept, and made anew before it ends: once, however many ask for it at the same time.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
-use tokio::sync::OnceCell;
 
 use crate::auth::AccessToken;
+use crate::auth::shared_work::SharedWork;
 use crate::error::Error;
 
 /// How long before its end a token is made anew (contracts "fabric-auth", section 5, and "cdf-iam", section 7).
 pub const RENEWAL_MARGIN: Duration = Duration::from_secs(30);
 
+/// Longest time that the making of a token may take, and longest wait for it of whoever has one that lives.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_WITH_TOKEN: Duration = Duration::from_secs(5);
+
+/// For how long a failure counts for all who ask.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// The token in use and, while it is made, the next one.
 #[derive(Default)]
-pub(crate) struct Renewing(Mutex<Arc<Generation>>);
+pub(crate) struct Renewing(Mutex<State>);
 
-/// One making of a token. All who ask meanwhile wait for it and share what comes of it; when the one who makes it is
-/// cancelled, the next one makes it.
 #[derive(Default)]
-struct Generation {
-    made: OnceCell<Result<AccessToken, Error>>,
-    /// The token before, while it lives: better than none when no other can be made.
-    before: Option<AccessToken>,
+struct State {
+    token: Option<AccessToken>,
+    /// The last making, unless its token is in use.
+    making: Option<SharedWork<AccessToken>>,
 }
 
-impl Generation {
-    fn after(before: Option<AccessToken>) -> Arc<Self> {
-        Arc::new(Self { made: OnceCell::new(), before: before.filter(|token| !ends_within(token, Duration::ZERO)) })
+impl Renewing {
+    /// The token in use, or a new one when that is about to end. While none can be made, one that still lives will do.
+    pub(crate) async fn token<F>(&self, make: impl FnOnce() -> F) -> Result<AccessToken, Error>
+    where
+        F: Future<Output = Result<AccessToken, Error>> + Send + 'static,
+    {
+        let (making, living) = {
+            let mut state = self.state();
+            match &state.token {
+                Some(token) if !ends_within(token, RENEWAL_MARGIN) => return Ok(token.clone()),
+                _ => {}
+            }
+            let living = state.token.clone().filter(|token| !ends_within(token, Duration::ZERO));
+            (state.making(make)?, living)
+        };
+        let Some(living) = living else { return making.end().await };
+        match tokio::time::timeout(PATIENCE_WITH_TOKEN, making.end()).await {
+            Ok(Ok(token)) => Ok(token),
+            Ok(Err(error)) if ends_within(&living, Duration::ZERO) => Err(error),
+            Ok(Err(error)) => {
+                tracing::warn!(error = error.chain(), "a token cannot be renewed; the one in use still lives");
+                Ok(living)
+            }
+            Err(_) => {
+                tracing::warn!("a token is not renewed yet; the one in use still lives");
+                Ok(living)
+            }
+        }
+    }
+
+    /// A token other than the one that was refused; `None` when the same comes again.
+    pub(crate) async fn other_than<F>(
+        &self,
+        refused: &AccessToken,
+        make: impl FnOnce() -> F,
+    ) -> Result<Option<AccessToken>, Error>
+    where
+        F: Future<Output = Result<AccessToken, Error>> + Send + 'static,
+    {
+        let is_refused = |token: &AccessToken| token.secret().expose_secret() == refused.secret().expose_secret();
+        let making = {
+            let mut state = self.state();
+            match &state.token {
+                // Somebody else has had it renewed already.
+                Some(token) if !is_refused(token) => return Ok(Some(token.clone())),
+                _ => state.token = None,
+            }
+            state.making(make)?
+        };
+        let token = making.end().await?;
+        Ok((!is_refused(&token)).then_some(token))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while this lock is held leaves a whole state behind.
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Ok(token)) = state.making.as_ref().and_then(SharedWork::outcome) {
+            (state.token, state.making) = (Some(token), None);
+        }
+        state
+    }
+}
+
+impl State {
+    /// The making under way, or the one that has just failed, or a new one.
+    fn making<F>(&mut self, make: impl FnOnce() -> F) -> Result<SharedWork<AccessToken>, Error>
+    where
+        F: Future<Output = Result<AccessToken, Error>> + Send + 'static,
+    {
+        match &self.making {
+            Some(making) if making.is_under_way() || making.begun.elapsed() < PAUSE => Ok(making.clone()),
+            _ => {
+                let making = SharedWork::begin("a token cannot be made", PATIENCE, make())?;
+                Ok(self.making.insert(making).clone())
+            }
+        }
     }
 }
 
@@ -38,58 +116,66 @@ fn ends_within(token: &AccessToken, margin: Duration) -> bool {
     token.time_left().is_some_and(|left| left <= margin)
 }
 
-impl Renewing {
-    /// The token in use, or a new one when that is about to end.
-    pub(crate) async fn token<F>(&self, make: impl FnOnce() -> F) -> Result<AccessToken, Error>
-    where
-        F: Future<Output = Result<AccessToken, Error>>,
-    {
-        let generation = self.generation(|generation| match generation.made.get() {
-            // It is being made.
-            None => None,
-            Some(Ok(token)) if !ends_within(token, RENEWAL_MARGIN) => None,
-            Some(Ok(token)) => Some(Generation::after(Some(token.clone()))),
-            Some(Err(_)) => Some(Generation::after(generation.before.clone())),
-        });
-        match (generation.made.get_or_init(make).await, &generation.before) {
-            (Ok(token), _) => Ok(token.clone()),
-            (Err(error), Some(before)) if !ends_within(before, Duration::ZERO) => {
-                tracing::warn!(error = error.chain(), "a token cannot be renewed; the one in use still lives");
-                Ok(before.clone())
-            }
-            (Err(error), _) => Err(error.without_source()),
-        }
+#[cfg(test)]
+mod tests {
+    use std::future::{Pending, pending, ready};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::error::Code;
+
+    fn token(text: &str, seconds: u64) -> Result<AccessToken, Error> {
+        Ok(AccessToken::issued_until(text.into(), Instant::now() + Duration::from_secs(seconds)))
     }
 
-    /// A token other than the one that was refused.
-    pub(crate) async fn other_than<F>(
-        &self,
-        refused: &AccessToken,
-        make: impl FnOnce() -> F,
-    ) -> Result<AccessToken, Error>
-    where
-        F: Future<Output = Result<AccessToken, Error>>,
-    {
-        let is_refused = |token: &AccessToken| token.secret().expose_secret() == refused.secret().expose_secret();
-        let generation = self.generation(|generation| match generation.made.get() {
-            Some(Ok(token)) if !is_refused(token) => None,
-            Some(_) => Some(Generation::after(None)),
-            // It is being made.
-            None => None,
-        });
-        match generation.made.get_or_init(make).await {
-            Ok(token) => Ok(token.clone()),
-            Err(error) => Err(error.without_source()),
-        }
+    fn text(token: &AccessToken) -> &str {
+        token.secret().expose_secret()
     }
 
-    /// The current generation, after it was replaced by another one if there is one.
-    fn generation(&self, replace: impl FnOnce(&Generation) -> Option<Arc<Generation>>) -> Arc<Generation> {
-        // A panic while this lock is held leaves a whole generation behind.
-        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(next) = replace(&current) {
-            *current = next;
+    fn hangs() -> Pending<Result<AccessToken, Error>> {
+        pending()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_making_that_hangs_does_not_keep_a_living_token_back() {
+        let renewing = Renewing::default();
+        let first = renewing.token(|| ready(token("first", 29))).await.unwrap();
+        let began = tokio::time::Instant::now();
+        let second = renewing.token(hangs).await.unwrap();
+        assert_eq!((text(&first), text(&second)), ("first", "first"));
+        assert_eq!(began.elapsed(), PATIENCE_WITH_TOKEN);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_ever() {
+        let renewing = Renewing::default();
+        let began = tokio::time::Instant::now();
+        let error = renewing.token(hangs).await.unwrap_err();
+        assert_eq!((error.code(), began.elapsed()), (Code::PlatformUnavailable, PATIENCE));
+    }
+
+    #[tokio::test]
+    async fn a_failure_counts_for_a_while() {
+        let renewing = Renewing::default();
+        let fails = || ready(Err(Error::new(Code::PlatformUnavailable, "down")));
+        assert_eq!(renewing.token(fails).await.unwrap_err().detail(), "down");
+        // As the other one is too fresh to be tried again, this making is not begun.
+        assert_eq!(renewing.token(|| ready(token("second", 60))).await.unwrap_err().detail(), "down");
+        if let Some(making) = &mut renewing.0.lock().unwrap().making {
+            making.begun = making.begun.checked_sub(PAUSE).unwrap();
         }
-        Arc::clone(&current)
+        assert_eq!(text(&renewing.token(|| ready(token("second", 60))).await.unwrap()), "second");
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_is_not_given_again() {
+        let renewing = Renewing::default();
+        let first = renewing.token(|| ready(token("first", 60))).await.unwrap();
+        let second = renewing.other_than(&first, || ready(token("second", 60))).await.unwrap().unwrap();
+        assert_eq!(text(&second), "second");
+        // Somebody else who had the first one gets what there is.
+        let late = renewing.other_than(&first, || ready(token("third", 60))).await.unwrap().unwrap();
+        assert_eq!(text(&late), "second");
+        assert!(renewing.other_than(&second, || ready(token("second", 60))).await.unwrap().is_none());
     }
 }

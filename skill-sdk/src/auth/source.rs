@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -30,6 +31,26 @@ pub trait TokenSource: Send + Sync {
     }
 }
 
+impl<S: TokenSource + ?Sized> TokenSource for Arc<S> {
+    fn token(&self) -> TokenFuture<'_, AccessToken> {
+        (**self).token()
+    }
+
+    fn renew<'a>(&'a self, refused: &'a AccessToken) -> TokenFuture<'a, Option<AccessToken>> {
+        (**self).renew(refused)
+    }
+}
+
+impl<S: TokenSource + ?Sized> TokenSource for Box<S> {
+    fn token(&self) -> TokenFuture<'_, AccessToken> {
+        (**self).token()
+    }
+
+    fn renew<'a>(&'a self, refused: &'a AccessToken) -> TokenFuture<'a, Option<AccessToken>> {
+        (**self).renew(refused)
+    }
+}
+
 /// One token that cannot be renewed.
 #[derive(Clone, Debug)]
 pub struct FixedToken(AccessToken);
@@ -48,6 +69,9 @@ impl TokenSource for FixedToken {
 }
 
 /// A source that calls a function for every request, and once more after a refusal.
+///
+/// A failure of the function is [`Code::TokenMissing`], unless it is an [`Error`] with a code of its own: whoever can tell that
+/// another try may help gives one with [`Code::PlatformUnavailable`].
 ///
 /// ```
 /// # use skill_sdk::auth::{TokenSource, from_fn};

@@ -167,14 +167,14 @@ impl Verifier {
             match &claims.issuer {
                 Some(Value::String(issuer)) if self.issuers.contains(issuer) => {}
                 Some(Value::String(issuer)) => {
-                    return Err(format!("the issuer {} is not trusted", words(issuer.as_bytes(), None)));
+                    return Err(format!("the issuer {} is not trusted", words(issuer.as_bytes(), &[])));
                 }
                 None | Some(Value::Null) => return Err("claim iss is missing".to_owned()),
                 Some(_) => return Err("claim iss is not text".to_owned()),
             }
         }
         if !self.audiences.is_empty() && !claims.audience.iter().any(|one| self.audiences.contains(one)) {
-            return Err(format!("it is for the audience {}", words(claims.audience.join(", ").as_bytes(), None)));
+            return Err(format!("it is for the audience {}", words(claims.audience.join(", ").as_bytes(), &[])));
         }
         match &claims.not_before {
             None => Ok(Timestamp::MIN),
@@ -287,12 +287,12 @@ enum Fault {
 
 impl Fault {
     fn text(self, header: &Header) -> String {
-        let algorithm = words(header.alg.as_bytes(), None);
+        let algorithm = words(header.alg.as_bytes(), &[]);
         match self {
             Self::AlgorithmNotAllowed => format!("the algorithm {algorithm} is not allowed"),
             Self::OtherAlgorithm => format!("its key is not one for the algorithm {algorithm}"),
             Self::UnknownKey => match &header.kid {
-                Some(id) => format!("the key {} is unknown", words(id.as_bytes(), None)),
+                Some(id) => format!("the key {} is unknown", words(id.as_bytes(), &[])),
                 None => format!("no key for the algorithm {algorithm} is known"),
             },
             Self::NoKeyNamed => format!("it does not say which of the keys for {algorithm} is its own"),

@@ -51,7 +51,7 @@ pub struct ClientBuilder {
     profile: Option<String>,
     ttl: Duration,
     leeway: Duration,
-    environment: Box<dyn Environment>,
+    environment: Box<dyn Environment + Send + Sync>,
     uses_environment: bool,
     uses_profiles: bool,
 }
@@ -87,7 +87,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether the platform's certificate is checked: `true`, `false`, or the path of a CA bundle or folder.
+    /// Whether the platform's certificate is checked: `true`, `false`, or the path of a CA bundle or folder. A source of tokens
+    /// has a setting of its own.
     pub fn verify_ssl_cert(mut self, verify: impl Into<VerifySslCert>) -> Self {
         self.verify = verify.into();
         self
@@ -109,9 +110,9 @@ impl ClientBuilder {
     }
 
     /// A personal access config to make tokens with, unless a token or a source of tokens is given too.
-    pub fn config(mut self, config: PersonalAccessConfig) -> Self {
+    pub fn config(mut self, config: impl Into<Arc<PersonalAccessConfig>>) -> Self {
         if !matches!(self.identity, Some(Identity::Token(_) | Identity::Source(_))) {
-            self.identity = Some(Identity::Config(Arc::new(config)));
+            self.identity = Some(Identity::Config(config.into()));
         }
         self
     }
@@ -141,7 +142,7 @@ impl ClientBuilder {
     }
 
     /// Another environment than that of this process.
-    pub fn environment(mut self, environment: impl Environment + 'static) -> Self {
+    pub fn environment(mut self, environment: impl Environment + Send + Sync + 'static) -> Self {
         self.environment = Box::new(environment);
         self
     }
@@ -162,15 +163,19 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// Credentials errors begin with the line `Your Cortex credentials could not be retrieved.`, and go on with what is
-    /// wrong, what was looked at, and what to do:
+    /// Credentials errors begin with the line `Your Cortex credentials could not be retrieved.`, and go on with a line that
+    /// says what is wrong and what was looked at, and one that says what to do:
     ///
     /// - [`Code::TokenMissing`] when nothing says who asks, or when the profile is not there or too old to be used;
-    /// - [`Code::TokenInvalid`] when a token is malformed or lacks `aud`, `sub` or `exp`, and when a personal access config
-    ///   cannot be used;
+    /// - [`Code::TokenInvalid`] when a token is malformed or lacks `aud`, `sub` or `exp`;
     /// - [`Code::TokenExpired`] when a token expired more than the leeway ago;
-    /// - [`Code::InvalidMessage`] when there is no URL or project, or one that cannot be used; [`Error::missing`] names
-    ///   what there is not.
+    /// - [`Code::InvalidMessage`] when there is no URL; [`Error::missing`] names it.
+    ///
+    /// Others are
+    ///
+    /// - [`Code::TokenInvalid`] for a personal access config that cannot be used, wherever it is; the error begins with
+    ///   `Unable to generate a JWT token, check PAT config or cortex profile: `, and names where it is and what is wrong;
+    /// - [`Code::InvalidMessage`] when there is no project, or a URL or a project that cannot be used.
     pub fn build(self) -> Result<Client, Error> {
         let sources = self.sources();
         match sources.find()? {

@@ -40,7 +40,7 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
-    /// For calls that are short: the answer must have begun in this time.
+    /// For calls that are short: the whole answer must have come in this time.
     pub(crate) const WHOLE: Self = Self { limit: PATIENCE, renewed_by_progress: false };
     /// For transfers, which take as long as they take while they get on.
     pub(crate) const IDLE: Self = Self { limit: PATIENCE, renewed_by_progress: true };
@@ -156,6 +156,8 @@ pub(crate) async fn send(caller: Caller<'_>, mut call: Call) -> Result<Response,
         match caller.tokens.renew(&token).await {
             Ok(Some(other)) if again => token = other,
             Ok(_) => return Err(error),
+            // That nobody could be asked for another token is worth another try.
+            Err(why) if why.code() == Code::PlatformUnavailable => return Err(why),
             Err(why) => return Err(error.with_source(why)),
         }
         renewed = true;
@@ -203,13 +205,15 @@ async fn attempt(
         }
     }
     let origin = || url.origin().ascii_serialization();
+    let began = Instant::now();
     let answer = within(*wait, &progress, request.send()).await.map_err(|why| match why {
         Stalled::Silent => unavailable(failure, &format!("{} did not answer in {} s", origin(), wait.limit.as_secs())),
         Stalled::Failed(error) => {
             unavailable(failure, &format!("no answer from {}", origin())).with_source(error.without_url())
         }
     })?;
-    Ok(Response { answer, failure: failure.clone() })
+    let until = (!wait.renewed_by_progress).then(|| began + wait.limit);
+    Ok(Response { answer, failure: failure.clone(), until })
 }
 
 fn bearer(token: &AccessToken) -> Result<HeaderValue, Error> {
@@ -235,6 +239,8 @@ pub(crate) fn is_segment(name: &str) -> bool {
 pub(crate) struct Response {
     answer: reqwest::Response,
     failure: String,
+    /// When its body must have come, if it has not as long as it gets on.
+    until: Option<Instant>,
 }
 
 impl Response {
@@ -258,10 +264,12 @@ impl Response {
     /// The next piece of the body.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let failure = &self.failure;
-        match tokio::time::timeout(PATIENCE, self.answer.chunk()).await {
+        let idle = Instant::now() + PATIENCE;
+        let until = self.until.map_or(idle, |until| until.min(idle));
+        match tokio::time::timeout_at(until.into(), self.answer.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(error)) => Err(unavailable(failure, "the answer broke off").with_source(error.without_url())),
-            Err(_) => Err(unavailable(failure, &format!("nothing more came in {} s", PATIENCE.as_secs()))),
+            Err(_) => Err(unavailable(failure, &format!("the answer did not come in {} s", PATIENCE.as_secs()))),
         }
     }
 
@@ -295,16 +303,26 @@ impl Response {
         let status = self.status();
         let refuses_token = self.refuses_token();
         // Whoever refuses a token may repeat it.
-        let secret = token.map(AccessToken::secret);
-        let header = |name| self.headers().get(name).map(|value| words(value.as_bytes(), secret));
-        let (auth_error, challenge) = (header(AUTH_ERROR), header(WWW_AUTHENTICATE.as_str()));
+        let secrets = token.map(|token| std::slice::from_ref(token.secret())).unwrap_or_default();
+        let header = |name| {
+            let values = self.headers().get_all(name).iter();
+            values.map(|value| words(value.as_bytes(), secrets)).collect::<Vec<_>>()
+        };
+        let (auth_errors, challenges) = (header(AUTH_ERROR), header(WWW_AUTHENTICATE.as_str()));
         let body = self.read(REFUSAL_LIMIT).await.unwrap_or_default();
-        let message = body_message(&body, secret);
+        let message = body_message(&body, secrets);
         let failure = &self.failure;
         if refuses_token {
-            // An answer to HEAD has no body, but may have a challenge with words (RFC 6750, section 3).
-            let said = auth_error.or_else(|| Some(message).filter(|message| !message.is_empty()));
-            let said = said.or(challenge).unwrap_or_default();
+            // The reason may stand in any of the three places (RFC 6750, section 3, for the last).
+            let mut said = auth_errors;
+            said.push(message);
+            said.extend(challenges);
+            said.retain(|words| !words.is_empty());
+            said.dedup();
+            if said.is_empty() {
+                said.push(format!("the platform answered {}", status.as_u16()));
+            }
+            let said = said.join("; ");
             let past = token.and_then(|token| token.check_expiry(Duration::ZERO).err());
             let expired = past.is_some() || said.to_ascii_lowercase().contains("expired");
             let mut detail = format!("{failure}: Authentication error: {said}");
@@ -326,8 +344,14 @@ impl Response {
 /// The header that says why a token was refused.
 const AUTH_ERROR: &str = "x-auth-error";
 
+/// Whether a server may answer otherwise later. 407 is the word of a proxy: the server was not reached.
+pub(crate) fn is_temporary(status: StatusCode) -> bool {
+    let not_now = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+    not_now || status.is_server_error()
+}
+
 /// What a refusal says (contract "fabric-api", section 1).
-fn body_message(body: &[u8], secret: Option<&SecretString>) -> String {
+fn body_message(body: &[u8], secrets: &[SecretString]) -> String {
     #[derive(Deserialize)]
     struct Refusal {
         message: Option<String>,
@@ -335,17 +359,16 @@ fn body_message(body: &[u8], secret: Option<&SecretString>) -> String {
     }
 
     match serde_json::from_slice::<Refusal>(body) {
-        Ok(Refusal { message: Some(text), .. } | Refusal { error: Some(text), .. }) => words(text.as_bytes(), secret),
-        _ => words(body, secret),
+        Ok(Refusal { message: Some(text), .. } | Refusal { error: Some(text), .. }) => words(text.as_bytes(), secrets),
+        _ => words(body, secrets),
     }
 }
 
-/// Text of a server as it may stand in an error: short, on one line, without tokens and without the secret it was sent.
-pub(crate) fn words(text: &[u8], secret: Option<&SecretString>) -> String {
+/// Text of a server as it may stand in an error: short, on one line, without tokens and without the secrets it was sent.
+pub(crate) fn words(text: &[u8], secrets: &[SecretString]) -> String {
     let text = String::from_utf8_lossy(text);
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let line = line.trim();
-    let clean = secret.map_or_else(|| crate::redact(line), |secret| crate::redact_secret(line, secret));
+    let clean = crate::redact_secrets(line.trim(), secrets);
     match clean.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &clean[..end]),
         None => clean.into_owned(),

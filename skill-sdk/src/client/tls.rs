@@ -189,11 +189,18 @@ impl From<PathBuf> for VerifySslCert {
     }
 }
 
+impl From<String> for VerifySslCert {
+    /// Reads a text as from a `&str`.
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
 impl From<&str> for VerifySslCert {
-    /// Reads `true`, `false`, or a path.
+    /// Reads `true`, `false`, or a path. An empty text says nothing, as `true` does.
     fn from(text: &str) -> Self {
         match text {
-            "true" | "True" => Self::Yes,
+            "" | "true" | "True" => Self::Yes,
             "false" | "False" => Self::No,
             path => Self::Against(path.into()),
         }
@@ -220,6 +227,7 @@ mod tests {
     #[test]
     fn a_text_is_a_word_or_a_path() {
         for (text, verify) in [
+            ("", VerifySslCert::Yes),
             ("true", VerifySslCert::Yes),
             ("True", VerifySslCert::Yes),
             ("false", VerifySslCert::No),

@@ -9,7 +9,7 @@ fn a_call_carries_the_whole_message() {
     let message: Message = text.parse().unwrap();
     let deadline = Instant::now() + Duration::from_secs(5);
     let given = Invocation::new(message.clone()).with_deadline(deadline).with_response_limit(7);
-    let call = Call::new(&given);
+    let call = Call::new(&given, None);
     let shown = format!("{:?}", call.invocation());
     assert!(shown.contains("response_limit: 7") && shown.contains("deadline: Some"), "{shown}");
     let crossed = call.invocation();
@@ -17,7 +17,23 @@ fn a_call_carries_the_whole_message() {
     assert_eq!(crossed.to_json_with_token(), message.to_json_with_token());
     assert!(crossed.to_json_with_token().contains(r#""payload":[1.50,{"b":1,"a":2}]"#));
     let bare = Invocation::new(Message::new(&()).unwrap());
-    assert_eq!(Call::new(&bare).invocation().message().to_json_with_token(), r#"{"payload":null}"#);
+    assert_eq!(Call::new(&bare, None).invocation().message().to_json_with_token(), r#"{"payload":null}"#);
+}
+
+#[test]
+fn a_call_carries_how_clients_are_made_and_whether_one_is_refused() {
+    let options = |verify: VerifySslCert| MessageOptions { leeway: Duration::from_secs(7), verify_ssl_cert: verify };
+    for verify in [VerifySslCert::Yes, VerifySslCert::No, "/a/bundle".into()] {
+        let given = Invocation::new(testing::message(&1)).with_client_options(options(verify.clone()));
+        let crossed = Call::new(&given, client_refused_json(&given).as_deref()).invocation();
+        assert_eq!(crossed.client_options(), &options(verify));
+        assert!(crossed.client_refused().is_none());
+    }
+    let why = Error::new(Code::EndpointNotAllowed, "not there");
+    let given = Invocation::new(testing::message(&1)).with_client_refused(why);
+    let crossed = Call::new(&given, client_refused_json(&given).as_deref()).invocation();
+    let why = crossed.client_refused().unwrap();
+    assert_eq!((why.code(), why.detail()), (Code::EndpointNotAllowed, "not there"));
 }
 
 #[test]
@@ -38,7 +54,7 @@ fn panics_stop_at_the_boundary() {
 #[tokio::test]
 async fn a_skill_that_is_not_there_is_an_error() {
     let invocation = Invocation::new(testing::message(&1));
-    let reply = call(usize::MAX, &Call::new(&invocation)).await;
+    let reply = call(usize::MAX, &Call::new(&invocation, None)).await;
     assert_eq!(reply.bytes().unwrap_err().code(), Code::SkillNotFound);
     assert_eq!(schemas(usize::MAX).bytes().unwrap_err().code(), Code::SkillNotFound);
 }

@@ -132,6 +132,11 @@ async fn a_failure_says_what_the_server_says() {
             Code::TokenInvalid,
             "Error generating access token: what is [token]?, 400, ",
         ),
+        (
+            || StatusCode::PROXY_AUTHENTICATION_REQUIRED.into_response(),
+            Code::PlatformUnavailable,
+            "Error generating access token: , 407, ",
+        ),
         (|| "{}".into_response(), Code::TokenInvalid, "Error generating access token: the answer has no access_token"),
         (|| "hey".into_response(), Code::TokenInvalid, "Error generating access token: the answer has no JSON object"),
     ] {
@@ -139,5 +144,36 @@ async fn a_failure_says_what_the_server_says() {
         let error = credentials(&server).token().await.unwrap_err();
         assert_eq!((error.code(), error.detail()), (code, detail));
         assert!(!format!("{error:?} {:?}", credentials(&server)).contains("s3cr"));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_the_question_is_not_believed() {
+    let server = Server::start(|request| {
+        let header = request.header("authorization").unwrap_or_default();
+        let body = String::from_utf8_lossy(request.body.as_ref().unwrap()).into_owned();
+        (StatusCode::NOT_FOUND, format!("what is {header} {body}?")).into_response()
+    })
+    .await;
+    for credentials in [credentials(&server), credentials(&server).secret_in_body()] {
+        let error = credentials.token().await.unwrap_err();
+        assert!(error.code() == Code::TokenInvalid && !error.is_not_found(), "{error}");
+        assert!(error.detail().contains("[token]"), "{error}");
+        for secret in [SECRET, "s3cr%2Bt", "bXkraWQ6czNjciUyQnQrJTJGKyUyNg"] {
+            assert!(!error.detail().contains(secret), "{error}");
+        }
+    }
+}
+
+#[test]
+fn azure_has_a_url_for_everybody() {
+    let shown = format!("{:?}", ClientCredentials::azure("my-tenant", "westeurope-1", "i", "s").unwrap());
+    assert!(
+        shown.contains("https://login.microsoftonline.com") && shown.contains("https://westeurope-1.cognitedata.com")
+    );
+    for (tenant, cluster) in
+        [("", "c"), ("a/../x", "c"), ("t?x", "c"), ("t#", "c"), ("..", "c"), ("t", "e/x"), ("t", "")]
+    {
+        assert!(ClientCredentials::azure(tenant, cluster, "i", "s").is_err(), "{tenant} {cluster}");
     }
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use skill_sdk::auth::{AccessToken, PersonalAccessConfig, TokenSource, from_fn};
+use skill_sdk::auth::{ClientCredentials, PersonalAccessConfig, TokenSource, from_fn};
 use skill_sdk::{Client, Code, Error, testing};
 
 use crate::server::{Noted, Server};
@@ -128,8 +129,8 @@ async fn many_callers_share_a_failure() {
     for call in calls {
         let error = call.await.unwrap().unwrap_err();
         assert_eq!(error.code(), Code::PlatformUnavailable);
-        let expected = "Unable to generate a JWT token, check PAT config or cortex profile: the info call failed: \
-                        cannot read the platform's clock: the platform answered 503";
+        let expected = "Unable to generate a JWT token, check PAT config or cortex profile: the info call failed: ";
+        let expected = format!("{expected}GET {}/fabric/v4/info: the platform answered 503", server.url);
         assert_eq!(error.detail(), expected);
     }
     assert_eq!(count(&server, is_info), 1);
@@ -163,14 +164,28 @@ async fn a_token_that_lives_is_used_when_no_other_can_be_made() {
 }
 
 #[tokio::test]
-async fn one_who_gives_up_does_not_end_the_renewal_for_others() {
+async fn a_renewal_goes_on_when_whoever_asked_goes_away() {
     let server = platform_with_clock(SignedDuration::ZERO).await;
     let client = client(&server);
     let mut given_up = Box::pin(exists(&client));
-    assert!(std::future::poll_fn(|context| std::task::Poll::Ready(given_up.as_mut().poll(context))).await.is_pending());
-    let other = tokio::spawn(exists_owned(client.clone()));
+    assert!(std::future::poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context))).await.is_pending());
     drop(given_up);
-    assert!(other.await.unwrap().unwrap());
+    assert!(exists(&client).await.unwrap());
+    assert_eq!(count(&server, is_info), 1);
+}
+
+#[tokio::test]
+async fn the_same_token_again_is_no_other() {
+    let server = Server::start(|request| match request.target.as_str() {
+        "/token" => r#"{"access_token": "opaque-token", "expires_in": 3600}"#.into_response(),
+        _ => refused("expired"),
+    })
+    .await;
+    let credentials = ClientCredentials::new(&format!("{}/token", server.url), "id", "secret").unwrap();
+    let builder = Client::builder().without_environment().without_profile().api_endpoint(&server.url).project("p");
+    let client = builder.token_source(Arc::new(credentials)).build().unwrap();
+    assert!(exists(&client).await.unwrap_err().is_token_expired());
+    assert_eq!(count(&server, |request| request.target != "/token"), 1);
 }
 
 type Refuse = Box<dyn Fn() -> Response + Send + Sync>;
@@ -180,7 +195,7 @@ type Refuse = Box<dyn Fn() -> Response + Send + Sync>;
 async fn every_refusal_of_a_token_is_recognised() {
     let header = |status: StatusCode, why: &'static str| (status, [("x-auth-error", why)]).into_response();
     let rows: Vec<(Refuse, Code, &str)> = vec![
-        (Box::new(|| StatusCode::UNAUTHORIZED.into_response()), Code::TokenInvalid, ""),
+        (Box::new(|| StatusCode::UNAUTHORIZED.into_response()), Code::TokenInvalid, "the platform answered 401"),
         (Box::new(|| StatusCode::FOUND.into_response()), Code::TokenInvalid, ""),
         (Box::new(move || header(StatusCode::FOUND, "bad signature")), Code::TokenInvalid, "bad signature"),
         (Box::new(move || header(StatusCode::FOUND, "Token EXPIRED")), Code::TokenExpired, "Token EXPIRED"),
@@ -202,6 +217,23 @@ async fn every_refusal_of_a_token_is_recognised() {
         ),
         (
             Box::new(|| {
+                let challenge = r#"Bearer error="invalid_token", error_description="expired""#;
+                let headers = [("www-authenticate", "Basic"), ("www-authenticate", challenge)];
+                let headers =
+                    headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+                let headers: HeaderMap = headers.into_iter().collect();
+                (StatusCode::UNAUTHORIZED, headers, r#"{"message": "Unauthorized"}"#).into_response()
+            }),
+            Code::TokenExpired,
+            "Unauthorized; Basic; Bearer",
+        ),
+        (
+            Box::new(|| (StatusCode::FOUND, [("x-auth-error", "unauthorized")], "jwt expired").into_response()),
+            Code::TokenExpired,
+            "unauthorized; jwt expired",
+        ),
+        (
+            Box::new(|| {
                 let body = r#"{"error": {"code": 401, "message": "Unauthorized"}}"#;
                 (StatusCode::UNAUTHORIZED, body).into_response()
             }),
@@ -216,6 +248,11 @@ async fn every_refusal_of_a_token_is_recognised() {
         assert_eq!(error.code(), code, "{error}");
         assert!(error.detail().contains("Authentication error: ") && error.detail().contains(words), "{error}");
         assert_eq!(tokens(&server).len(), 1, "a fixed token fails at once");
+
+        // A refusal never means that there is nothing. An answer to HEAD has no body that could say more.
+        let error = exists(&server.client()).await.unwrap_err();
+        assert!(matches!(error.code(), Code::TokenExpired | Code::TokenInvalid), "{error}");
+        assert!(!server.client().content().download_opt("k").await.err().unwrap().is_not_found());
 
         server.noted.lock().unwrap().clear();
         let error = client(&server).content().download("k").await.err().unwrap();
@@ -333,7 +370,7 @@ async fn a_function_may_fail_with_any_error() {
     let server = Server::answering(|| "").await;
     let client = |source: Box<dyn TokenSource>| {
         let builder = Client::builder().without_environment().without_profile().api_endpoint(&server.url).project("p");
-        builder.token_source(Boxed(source)).build().unwrap()
+        builder.token_source(source).build().unwrap()
     };
     let source = from_fn(async || Err::<secrecy::SecretString, _>(std::io::Error::other("no vault")));
     let error = exists(&client(Box::new(source))).await.unwrap_err();
@@ -348,41 +385,24 @@ async fn a_function_may_fail_with_any_error() {
     assert!(server.noted.lock().unwrap().is_empty(), "an expired token is not sent");
 }
 
-/// A source of a user's own.
-struct Boxed(Box<dyn TokenSource>);
-
-impl TokenSource for Boxed {
-    fn token(&self) -> skill_sdk::auth::TokenFuture<'_, AccessToken> {
-        self.0.token()
-    }
-}
-
 #[tokio::test]
 async fn failures_to_make_a_token_say_why() {
     const UNABLE: &str = "Unable to generate a JWT token, check PAT config or cortex profile: ";
-    let fails = async |answer: fn() -> Response| {
-        let server = Server::answering(answer).await;
-        exists(&client(&server)).await.unwrap_err()
-    };
     for (answer, code, why) in [
         (
             (|| StatusCode::INTERNAL_SERVER_ERROR.into_response()) as fn() -> Response,
             Code::PlatformUnavailable,
-            "the info call failed: cannot read the platform's clock: the platform answered 500",
+            "the platform answered 500",
         ),
-        (
-            || "{}".into_response(),
-            Code::PlatformUnavailable,
-            "the info call failed: the platform's info has no serverTs",
-        ),
-        (
-            || StatusCode::NOT_FOUND.into_response(),
-            Code::SkillFailed,
-            "the info call failed: cannot read the platform's clock: the platform answered 404",
-        ),
+        (|| "{}".into_response(), Code::PlatformUnavailable, "the answer has no serverTs"),
+        // No token was sent, and the handler has nothing to do with it.
+        (|| StatusCode::NOT_FOUND.into_response(), Code::TokenInvalid, "the platform answered 404"),
+        (|| refused("expired"), Code::TokenInvalid, "Authentication error: expired"),
     ] {
-        let error = fails(answer).await;
-        assert_eq!((error.code(), error.detail()), (code, &*format!("{UNABLE}{why}")));
+        let server = Server::answering(answer).await;
+        let error = exists(&client(&server)).await.unwrap_err();
+        let what = format!("the info call failed: GET {}/fabric/v4/info", server.url);
+        assert_eq!((error.code(), error.detail()), (code, &*format!("{UNABLE}{what}: {why}")));
     }
     let unreachable = Client::builder().without_environment().config(config("http://127.0.0.1:1")).build().unwrap();
     let error = exists(&unreachable).await.unwrap_err();

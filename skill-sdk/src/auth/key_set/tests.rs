@@ -42,7 +42,7 @@ impl Issuer {
             }
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://user:hunter2@{}/keys?key=hunter2", listener.local_addr().unwrap()).parse().unwrap();
+        let url = format!("http://{}/keys?key=hunter2", listener.local_addr().unwrap()).parse().unwrap();
         let app = axum::Router::new().route("/keys", get(handler));
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { url, answer, asked }
@@ -331,12 +331,20 @@ fn a_file_or_text_that_is_no_set_is_refused_with_its_name() {
         std::fs::write(&path, text).unwrap();
         let error = KeySet::from_file(&path).unwrap_err();
         assert_eq!(error.code(), Code::TokenInvalid);
-        assert_eq!(error.detail(), format!("{UNABLE}: {}: {why}", path.display()));
+        assert_eq!(error.chain(), format!("{UNABLE}: {}: {why}", path.display()));
         let error = KeySet::from_json(text).unwrap_err();
         assert_eq!(error.code(), Code::TokenInvalid);
         assert_eq!(error.detail(), format!("{UNABLE}: {why}"));
     }
-    assert!(KeySet::from_file("/dev/zero").unwrap_err().detail().ends_with("it is over 1048576 bytes"));
+    assert!(KeySet::from_file("/dev/zero").unwrap_err().chain().ends_with("it is over 1048576 bytes"));
+}
+
+#[test]
+fn a_url_with_a_password_is_refused() {
+    for url in ["http://user:hunter2@h/keys", "https://user@h/keys", "ftp://h/keys"] {
+        let error = KeySet::from_url(url.parse().unwrap(), VerifySslCert::Yes).unwrap_err();
+        assert!(error.code() == Code::TokenInvalid && !format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
 }
 
 #[tokio::test]

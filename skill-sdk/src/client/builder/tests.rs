@@ -266,13 +266,27 @@ fn a_failure_names_the_source_that_cannot_be_used() {
     const UNABLE: &str = "Unable to generate a JWT token, check PAT config or cortex profile: ";
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pat.json").display().to_string();
-    std::fs::write(&path, r#"{"jwk": {"kty": "RSA"}}"#).unwrap();
+    std::fs::write(&path, r#"{"jwk": {"kty": "RSA"}, "url": "http://h"}"#).unwrap();
     for (value, why) in [
         (
             "/no/such/pat.json".to_owned(),
             "CORTEX_PERSONAL_ACCESS_CONFIG names a file that cannot be read: /no/such/pat.json".to_owned(),
         ),
         ("{".to_owned(), "CORTEX_PERSONAL_ACCESS_CONFIG is not valid JSON of its form (line 1, column 1)".to_owned()),
+        (" ".to_owned(), "CORTEX_PERSONAL_ACCESS_CONFIG is neither JSON nor the path of a file".to_owned()),
+        (
+            "'{\"jwk\": 1}'".to_owned(),
+            "CORTEX_PERSONAL_ACCESS_CONFIG is neither JSON nor the path of a file".to_owned(),
+        ),
+        (
+            "ZXhhbXBsZSBrZXksIG5ldmVyIHVzZWQgYW55d2hlcmU".to_owned(),
+            "CORTEX_PERSONAL_ACCESS_CONFIG is neither JSON nor the path of a file".to_owned(),
+        ),
+        (token(), "CORTEX_PERSONAL_ACCESS_CONFIG is neither JSON nor the path of a file".to_owned()),
+        (
+            r#"{"jwk": {}, "url": "http://u:hunter2@h"}"#.to_owned(),
+            "CORTEX_PERSONAL_ACCESS_CONFIG has an unusable url: it must not hold a user name or password".to_owned(),
+        ),
         ("{}".to_owned(), "CORTEX_PERSONAL_ACCESS_CONFIG lacks jwk".to_owned()),
         (
             path.clone(),
@@ -287,6 +301,11 @@ fn a_failure_names_the_source_that_cannot_be_used() {
     }
 
     let config = folder.path().join("config");
+    let profile = json!({"version": "5", "profiles": {"default": {"url": "http://h", "jwk": 1}}}).to_string();
+    std::fs::write(&config, profile).unwrap();
+    let error = Client::builder().environment(environment(folder.path(), &[])).build().unwrap_err();
+    let why = format!("{}: profile \"default\" is not valid JSON of its form", config.display());
+    assert_eq!(error.detail(), format!("{UNABLE}{why}"));
     for (text, name, why) in [
         (r#"{"version": "2", "profiles": {"default": {}}}"#, "", "cortex configure"),
         (r#"{"profiles": {}}"#, "", "Please configure the Cortex CLI by running \"cortex configure\""),
@@ -315,6 +334,9 @@ fn url_and_project_must_be_there_and_usable() {
         error.detail().starts_with("Your Cortex credentials could not be retrieved.\nThere is a token, but no URL")
     );
     assert_eq!((error.code(), error.missing()), (Code::InvalidMessage, &["apiEndpoint".into()][..]));
+    assert!(error.detail().contains("CORTEX_URI and CORTEX_URL are not set"), "{error}");
+    let error = client().without_environment().build().unwrap_err();
+    assert!(!error.detail().contains("not set"), "what does not count is not named: {error}");
     let error = client().api_endpoint("http://h").build().unwrap_err();
     assert!(error.detail().starts_with("Please Provide Project Name that you want to access Cortex Assets for"));
     assert_eq!((error.code(), error.missing()), (Code::InvalidMessage, &["projectId".into()][..]));
