@@ -6,7 +6,8 @@
 //! - [`profiles`]: lists the profiles
 //! - [`config_file`]: the file that holds them
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,6 +22,9 @@ use crate::cli::auth::AuthCommand;
 use crate::cli::exit;
 use crate::outcome::Refusal;
 
+/// Most bytes of a file that are read.
+const LONGEST: u64 = 1024 * 1024;
+
 mod config_file;
 mod inspect;
 mod login;
@@ -29,8 +33,8 @@ pub(crate) mod token;
 
 pub(crate) fn run(command: AuthCommand) -> ExitCode {
     let done = match command {
-        AuthCommand::Login(options) => login::run(&options),
-        AuthCommand::Token(options) => token::run(&options),
+        AuthCommand::Login(options) => login::run(&options.0),
+        AuthCommand::Token(options) => token::run(&options.0),
         AuthCommand::Inspect { token } => inspect::run(token.as_deref()),
         AuthCommand::Profiles => profiles::run(),
     };
@@ -41,29 +45,40 @@ pub(crate) fn run(command: AuthCommand) -> ExitCode {
 /// the current profile.
 fn personal_access_config(file: Option<&Path>, profile: Option<&str>) -> Result<Arc<PersonalAccessConfig>, Refusal> {
     match file {
-        Some(path) => Ok(Arc::new(PersonalAccessConfig::from_json(read_config(path)?.expose_secret())?)),
+        Some(path) => Ok(Arc::new(read_config(path)?)),
         None => Ok(PersonalAccessConfig::find(&ProcessEnvironment, profile)?),
     }
 }
 
-/// The text of a personal access config.
-fn read_config(path: &Path) -> Result<SecretString, Refusal> {
+/// Reads a personal access config that was named as a file.
+pub(crate) fn read_config(path: &Path) -> Result<PersonalAccessConfig, Refusal> {
+    Ok(PersonalAccessConfig::from_json(read_secret_file(path, CONFIG_FILE)?.expose_secret())?)
+}
+
+/// What a file is that holds a personal access config, in the words of the vendor's command line (contract "fabric-auth",
+/// section 4).
+const CONFIG_FILE: &str = "Personal Access Token file";
+
+/// The text of a file that was named. Of a longer one than 1 MiB it is the beginning.
+pub(crate) fn read_secret_file(path: &Path, what: &str) -> Result<SecretString, Refusal> {
+    let refuse = |error| Refusal::with_exit_code(error, exit::NO_INPUT);
     // Elsewhere a config may be JSON or a path. A key must not be shown as the name of a file that is not there.
     if path.as_os_str().as_encoded_bytes().trim_ascii_start().starts_with(b"{") {
-        let error = Error::new(Code::TokenMissing, "the Personal Access Token file must be a path, and is JSON");
-        return Err(Refusal::with_exit_code(error, exit::NO_INPUT));
+        return Err(refuse(Error::new(Code::TokenMissing, format!("the {what} must be a path, and is JSON"))));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let path = path.display();
-        let error = if error.kind() == std::io::ErrorKind::NotFound {
-            Error::new(Code::TokenMissing, format!("Personal Access Token file does not exist at: {path}"))
-        } else {
-            Error::new(Code::TokenMissing, format!("cannot read the Personal Access Token file {path}"))
-                .with_source(error)
-        };
-        Refusal::with_exit_code(error, exit::NO_INPUT)
-    })?;
-    Ok(text.into())
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
+    match read {
+        Ok(_) => Ok(text.into()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let detail = format!("{what} does not exist at: {}", path.display());
+            Err(refuse(Error::new(Code::TokenMissing, detail)))
+        }
+        Err(error) => {
+            let detail = format!("cannot read the {what} {}", path.display());
+            Err(refuse(Error::new(Code::TokenMissing, detail).with_source(error)))
+        }
+    }
 }
 
 /// The folder of the profiles.
@@ -85,6 +100,13 @@ fn print(text: &str) -> Result<(), Refusal> {
 fn print_json(value: &impl Serialize) -> Result<(), Refusal> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::new(Code::Internal, "the result cannot be written as JSON").with_source(error))?;
-    // Tokens hold no character that means something in JSON.
-    print(&format!("{}\n", skill_sdk::redact(&text)))
+    // Tokens hold no character that means something in JSON. What a claim holds must not steer a terminal.
+    let mut clean = String::with_capacity(text.len() + 1);
+    for c in skill_sdk::redact(&text).chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' => clean.extend(format!("\\u{:04x}", u32::from(c)).chars()),
+            c => clean.push(c),
+        }
+    }
+    print(&(clean + "\n"))
 }

@@ -16,11 +16,13 @@ use crate::size::Size;
 use crate::telemetry::{self, LogFormat};
 use crate::triggers::invoke;
 use crate::{describe, platform};
-use auth::AuthCommand;
+use auth::{AuthOptions, profile_name};
 use authentication::AuthenticationOptions;
+use later::Later;
 
 pub(crate) mod auth;
 pub(crate) mod authentication;
+mod later;
 
 /// The exit codes that are not in the error table (the numbers are those of sysexits.h).
 pub(crate) mod exit {
@@ -48,28 +50,25 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Invoke a skill once and print its answer: the entrypoint of a job, and the way to try a skill.
-    Invoke {
-        /// A skill library, or the folder of a Cargo package, which is built first.
-        #[arg(value_name = "SKILL")]
-        path: PathBuf,
-        #[command(flatten)]
-        options: Box<InvokeOptions>,
-    },
+    Invoke(Later<OfPath<InvokeOptions>>),
     /// Print what skills say about themselves, as JSON.
-    Describe {
-        /// A skill library, or the folder of a Cargo package, which is built first.
-        #[arg(value_name = "SKILL")]
-        path: PathBuf,
-        #[command(flatten)]
-        options: DescribeOptions,
-    },
+    Describe(Later<OfPath<DescribeOptions>>),
     /// Run the embedded platform on its own, until it is told to stop.
     ///
     /// When it is ready it prints one line of JSON: its URL, the path of a personal access config, and its project.
-    Platform(PlatformOptions),
+    Platform(Later<PlatformOptions>),
     /// See to credentials: the profiles of the Cortex command line, and tokens.
-    #[command(subcommand)]
-    Auth(AuthCommand),
+    Auth(Later<AuthOptions>),
+}
+
+/// Options of a command on skills that are not part of the program.
+#[derive(Args)]
+struct OfPath<T: Args> {
+    /// A skill library, or the folder of a Cargo package, which is built first.
+    #[arg(value_name = "SKILL")]
+    path: PathBuf,
+    #[command(flatten)]
+    options: T,
 }
 
 /// Invokes the skills of this program.
@@ -85,9 +84,9 @@ struct LinkedCli {
 #[derive(Subcommand)]
 enum LinkedCommand {
     /// Invoke a skill once and print its answer: the entrypoint of a job, and the way to try a skill.
-    Invoke(Box<InvokeOptions>),
+    Invoke(Later<InvokeOptions>),
     /// Print what the skills say about themselves, as JSON.
-    Describe(DescribeOptions),
+    Describe(Later<DescribeOptions>),
 }
 
 #[derive(Args)]
@@ -149,7 +148,8 @@ impl LimitOptions {
 #[command(next_help_heading = "Sample messages")]
 pub(crate) struct FillOptions {
     /// URL of the platform.
-    #[arg(long, env = "SKILL_API_ENDPOINT", value_name = "URL")]
+    // A URL may hold a password.
+    #[arg(long, env = "SKILL_API_ENDPOINT", value_name = "URL", hide_env_values = true)]
     pub(crate) api_endpoint: Option<String>,
     /// Project on the platform.
     #[arg(long, env = "SKILL_PROJECT", value_name = "PROJECT")]
@@ -161,8 +161,8 @@ pub(crate) struct FillOptions {
     // Somebody may set it to the config itself, which help must not show.
     #[arg(long, env = "SKILL_PERSONAL_ACCESS_CONFIG", value_name = "FILE", hide_env_values = true)]
     pub(crate) personal_access_config: Option<PathBuf>,
-    /// Profile of the Cortex command line. One that is named here wins over the environment.
-    #[arg(long, env = "SKILL_PROFILE", value_name = "NAME")]
+    /// Profile of the Cortex command line. One that is named wins over what the `CORTEX_` variables say.
+    #[arg(long, env = "SKILL_PROFILE", value_name = "NAME", value_parser = profile_name)]
     pub(crate) profile: Option<String>,
     /// Use the embedded platform, with its data in this folder [default: in the user's state folder].
     #[arg(long, env = "SKILL_DATA", value_name = "DIR")]
@@ -206,10 +206,10 @@ pub(crate) fn run() -> ExitCode {
     };
     telemetry::init(log.log_format);
     match command {
-        Command::Invoke { path, options } => invoke::run(Source::Path(path), *options),
-        Command::Describe { path, options } => describe::run(Source::Path(path), &options),
-        Command::Platform(options) => platform::run(options),
-        Command::Auth(command) => crate::auth::run(command),
+        Command::Invoke(Later(of)) => invoke::run(Source::Path(of.path), of.options),
+        Command::Describe(Later(of)) => describe::run(Source::Path(of.path), &of.options),
+        Command::Platform(Later(options)) => platform::run(*options),
+        Command::Auth(Later(options)) => crate::auth::run(options.command),
     }
 }
 
@@ -220,38 +220,53 @@ pub(crate) fn run_linked(skills: Vec<Skill>) -> ExitCode {
     };
     telemetry::init(log.log_format);
     match command {
-        LinkedCommand::Invoke(options) => invoke::run(Source::Linked(skills), *options),
-        LinkedCommand::Describe(options) => describe::run(Source::Linked(skills), &options),
+        LinkedCommand::Invoke(Later(options)) => invoke::run(Source::Linked(skills), *options),
+        LinkedCommand::Describe(Later(options)) => describe::run(Source::Linked(skills), &options),
     }
 }
 
 /// Reads the command line. A variable that is set to nothing counts as not set.
 fn parse<C: Parser>() -> Result<C, clap::Error> {
-    let mut command = C::command();
-    if std::env::vars_os().any(|(name, value)| value.is_empty() && name.as_encoded_bytes().starts_with(b"SKILL_")) {
-        command = without_empty_variables(command);
-    }
-    C::from_arg_matches(&command.try_get_matches()?)
+    C::from_arg_matches(&without_empty_variables(C::command()).try_get_matches()?)
 }
 
+/// The command as if the variables of its options that are set to nothing were not set.
 fn without_empty_variables(command: clap::Command) -> clap::Command {
-    let command = command.mut_args(|argument| {
-        let is_empty = |name| std::env::var_os(name).is_some_and(|value| value.is_empty());
-        if argument.get_env().is_some_and(is_empty) { argument.env(clap::builder::Resettable::Reset) } else { argument }
-    });
-    command.mut_subcommands(without_empty_variables)
+    let is_empty = |argument: &clap::Arg| {
+        let value = argument.get_env().and_then(std::env::var_os);
+        value.is_some_and(|value| value.is_empty())
+    };
+    if !command.get_arguments().any(is_empty) {
+        return command;
+    }
+    command.mut_args(
+        |argument| {
+            if is_empty(&argument) { argument.env(clap::builder::Resettable::Reset) } else { argument }
+        },
+    )
 }
 
 /// Shows help on stdout, and what is wrong with a command line on stderr.
 fn usage(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     // When there is nowhere to write there is nobody to tell.
-    let _ = match skill_sdk::redact(&text) {
+    let _ = match without_secrets(&text) {
         Cow::Borrowed(_) => error.print(),
-        // A token went to the wrong place. Colours are not worth its being shown.
+        // Colours are not worth a secret's being shown.
         Cow::Owned(clean) => std::io::stderr().write_all(clean.as_bytes()),
     };
     if error.use_stderr() { exit::USAGE.into() } else { ExitCode::SUCCESS }
+}
+
+/// A text without tokens, and without JSON: a message or a personal access config that went to the wrong place.
+fn without_secrets(text: &str) -> Cow<'_, str> {
+    match (text.find('{'), text.rfind('}')) {
+        (Some(start), Some(end)) if start < end => {
+            let clean = format!("{}{{...}}{}", &text[..start], &text[end + 1..]);
+            Cow::Owned(skill_sdk::redact(&clean).into_owned())
+        }
+        _ => skill_sdk::redact(text),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -281,7 +296,9 @@ mod tests {
 
     #[test]
     fn every_option_has_a_variable() {
-        for command in [Cli::command(), LinkedCli::command()] {
+        for mut command in [Cli::command(), LinkedCli::command()] {
+            // Options are put together late.
+            command.build();
             let mut commands = vec![command];
             while let Some(command) = commands.pop() {
                 for option in command.get_arguments().filter(|argument| argument.get_long().is_some()) {

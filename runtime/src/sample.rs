@@ -7,15 +7,18 @@ use std::time::{Duration, Instant};
 use etcetera::{AppStrategy, AppStrategyArgs};
 use jiff::Timestamp;
 use local_platform::{Options, Platform, StartError};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use skill_sdk::auth::PersonalAccessConfig;
+use skill_sdk::auth::environment::CORTEX_PROJECT;
+use skill_sdk::auth::{Environment, PersonalAccessConfig, ProcessEnvironment};
 use skill_sdk::client::{MessageOptions, VerifySslCert};
 use skill_sdk::{Client, Code, Error, Message};
 
+use crate::auth::{read_config, read_secret_file};
 use crate::authenticate::{AllowedEndpoint, check_endpoint};
 use crate::cli::FillOptions;
+use crate::outcome::Refusal;
 use crate::telemetry;
 
 /// How long a token lives that is made for one invocation, beyond the invocation's own limit.
@@ -60,7 +63,7 @@ pub(crate) async fn fill(
     message: Message,
     filling: &Filling,
     lifetime: Duration,
-) -> Result<(Message, Option<Platform>), Error> {
+) -> Result<(Message, Option<Platform>), Refusal> {
     let lifetime = lifetime.saturating_add(TOKEN_MARGIN);
     let (filled, platform) = match configured(filling, lifetime).await? {
         Some(filled) => (filled, None),
@@ -127,7 +130,7 @@ impl Definition {
 
 /// What the options, else the environment, else the profile say, as for any client. `None` when nothing says where a platform
 /// is or who asks, or when the data of the embedded platform are asked for.
-async fn configured(filling: &Filling, lifetime: Duration) -> Result<Option<Filled>, Error> {
+async fn configured(filling: &Filling, lifetime: Duration) -> Result<Option<Filled>, Refusal> {
     let Filling { options, client, endpoints } = filling;
     let named = options.profile.is_some()
         || options.api_endpoint.is_some()
@@ -144,9 +147,9 @@ async fn configured(filling: &Filling, lifetime: Duration) -> Result<Option<Fill
         .api_endpoint(options.api_endpoint.as_deref().unwrap_or_default())
         .project(options.project.as_deref().unwrap_or_default());
     if let Some(path) = &options.token_file {
-        builder = builder.token(read_token(path)?);
+        builder = builder.token(read_secret_file(path, "token file")?.expose_secret().trim());
     } else if let Some(path) = &options.personal_access_config {
-        builder = builder.config(PersonalAccessConfig::from_file(path)?);
+        builder = builder.config(read_config(path)?);
     }
     // Who names a profile wants that one, not what happens to be in the environment.
     if let Some(name) = &options.profile {
@@ -158,13 +161,6 @@ async fn configured(filling: &Filling, lifetime: Duration) -> Result<Option<Fill
     let (url, project) = (client.api_endpoint().to_owned(), client.project().to_owned());
     telemetry::notice(&format!("a sample message: acting in project {project} at {url}"));
     Ok(Some(Filled { url, project, token }))
-}
-
-fn read_token(path: &Path) -> Result<SecretString, Error> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Error::new(Code::TokenMissing, format!("cannot read the token file {}", path.display())).with_source(error)
-    })?;
-    Ok(text.trim().into())
 }
 
 /// Where the embedded platform keeps its data unless told otherwise.
@@ -217,8 +213,16 @@ async fn embedded(options: &FillOptions, lifetime: Duration) -> Result<(Filled, 
     let token = platform
         .mint_token(lifetime)
         .map_err(|error| Error::new(Code::Internal, "the embedded platform makes no token").with_source(error))?;
-    let project = options.project.clone().unwrap_or_else(|| platform.project().to_owned());
+    let project = project(options)?.unwrap_or_else(|| platform.project().to_owned());
     Ok((Filled { url: platform.url().to_owned(), project, token }, Some(platform)))
+}
+
+/// The project to work in on the embedded platform, where one is named.
+fn project(options: &FillOptions) -> Result<Option<String>, Error> {
+    match &options.project {
+        Some(project) => Ok(Some(project.clone())),
+        None => ProcessEnvironment.text(CORTEX_PROJECT),
+    }
 }
 
 /// The platform that runs apart on the data.
@@ -226,6 +230,6 @@ async fn running(data: &Path, options: &FillOptions, lifetime: Duration) -> Resu
     let config = PersonalAccessConfig::from_file(&data.join("pat.json"))?;
     let token = config.mint(lifetime, &VerifySslCert::default()).await?.secret().clone();
     telemetry::notice(&format!("no platform is configured: using the embedded one that runs at {}", config.url));
-    let project = options.project.clone().or(config.project).unwrap_or_else(|| "local".to_owned());
+    let project = project(options)?.or(config.project).unwrap_or_else(|| "local".to_owned());
     Ok(Filled { url: config.url, project, token })
 }

@@ -53,12 +53,11 @@ impl Context {
     /// host may refuse whoever sent it: as for [`Client::from_message`], [`Code::EndpointNotAllowed`](crate::Code), and
     /// whatever else the host asks.
     pub fn client(&self) -> Result<&Client, Error> {
-        let client = match self.0.client.get() {
-            Some(client) => client,
-            None => {
-                let client = Client::from_message_with(&self.0.message, &self.0.client_options)?;
-                self.0.client.get_or_init(|| Ok(client))
-            }
+        let client = if let Some(client) = self.0.client.get() {
+            client
+        } else {
+            let client = Client::from_message_with(&self.0.message, &self.0.client_options)?;
+            self.0.client.get_or_init(|| Ok(client))
         };
         client.as_ref().map_err(Error::without_source)
     }

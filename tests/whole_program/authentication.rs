@@ -1,13 +1,15 @@
 //! What an operator asks of messages: signatures, issuers, audiences, platforms.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use skill_sdk::auth::PersonalAccessConfig;
-use whole_program_tests::{Ended, PlatformProcess};
+use whole_program_tests::{Ended, built, program, skill_runtime};
 
 use super::{invoke, message, samples};
 
@@ -43,7 +45,7 @@ fn signatures_are_checked_when_there_are_keys() {
         &["--issuer", "i"][..],
         &["--audience", "a"],
         &["--issuer", "x", "--issuer", "i", "--audience", "a"],
-        &["--issuer", "x,i"],
+        &["--issuer", "x, i"],
     ] {
         assert_eq!(with_keys(keys, args, &good).code, Some(0), "{args:?}");
     }
@@ -65,6 +67,7 @@ fn signatures_are_checked_when_there_are_keys() {
     changed["token"] = [parts[0], payload, parts[2]].join(".").into();
     let problem = with_keys(keys, &[], &changed).problem("token_invalid");
     assert_eq!(problem["detail"], "Your Cortex Token is invalid: the signature is bad");
+    assert_eq!(with_keys(&format!("file://{keys}"), &[], &good).code, Some(0));
     // The settings are variables too.
     let mut run = invoke("caller").env("SKILL_JWKS", keys).env("SKILL_AUDIENCE", "x,a").arg(good.to_string());
     assert_eq!(run.end().code, Some(0));
@@ -112,6 +115,11 @@ fn keys_that_cannot_be_used_are_a_bad_configuration() {
         let problem = ended.problem_with_exit("token_invalid", 78);
         assert!(problem["detail"].as_str().unwrap().contains(keys), "{problem}");
     }
+    for keys in ["ftp://h/keys", "https://user:hunter2@h/keys"] {
+        let ended = with_keys(keys, &[], &signed_message());
+        ended.problem_with_exit("token_invalid", 78);
+        assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
+    }
     // An issuer is worth nothing while anybody can be it.
     let ended = invoke("caller").args(["--issuer", "i"]).arg(signed_message().to_string()).end();
     assert_eq!(ended.code, Some(64), "{}", ended.stderr);
@@ -158,13 +166,52 @@ fn only_platforms_that_are_allowed_are_acted_on() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_platform_that_is_not_allowed_is_not_asked() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let turns = Arc::clone(&asked);
+    let count = async move || turns.fetch_add(1, Ordering::SeqCst).to_string();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(count)).await });
+
+    let config = samples::config_of_nobody(&url).to_string();
+    let plainly = json!({"how": "plainly"});
+    let mut complete = message(&plainly);
+    complete["apiEndpoint"] = url.as_str().into();
+    let runs = move || {
+        let run = |skill: &str, message: &Value| {
+            let args = ["--allow-endpoint", "https://api.example.com", &message.to_string()];
+            invoke(skill).args(args).env("CORTEX_PERSONAL_ACCESS_CONFIG", &config).end()
+        };
+        // Neither for a token that fills a sample, nor by a skill that said it needs no client.
+        run("asks-platform", &complete).problem("endpoint_not_allowed");
+        run("asks-platform", &json!({"payload": plainly})).problem("endpoint_not_allowed");
+        run("asks-platform-unasked", &complete).problem("endpoint_not_allowed");
+        run("echo", &complete).answer();
+    };
+    tokio::task::spawn_blocking(runs).await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
 #[test]
-fn a_platform_that_is_not_allowed_is_not_asked() {
-    let data = tempfile::tempdir().unwrap();
-    let platform = PlatformProcess::start(data.path());
-    let args = ["--allow-endpoint", "https://api.example.com", r#"{"payload": {"how": "plainly"}}"#];
-    let run = invoke("asks-platform").args(args).env("CORTEX_PERSONAL_ACCESS_CONFIG", platform.pat());
-    { run }.end().problem("endpoint_not_allowed");
+fn a_skill_that_needs_no_client_gets_none_that_nobody_has_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jwks.json");
+    std::fs::write(&file, key_set().to_string()).unwrap();
+    let forged = message(&json!({"how": "plainly"})).to_string();
+    for form in ["linked", "library"] {
+        let run = |skill: &str| {
+            let run = match form {
+                "linked" => program(Path::new(env!("CARGO_BIN_EXE_linked-misbehaving"))).arg("invoke"),
+                _ => skill_runtime().arg("invoke").arg(&built().misbehaving),
+            };
+            run.args(["--skill", skill, "--jwks", file.to_str().unwrap(), &forged]).end()
+        };
+        let problem = run("asks-platform-unasked").problem("token_invalid");
+        assert!(problem["detail"].as_str().unwrap().starts_with("Your Cortex Token is invalid: "), "{form}: {problem}");
+        run("echo").answer();
+    }
 }
 
 #[test]
@@ -173,13 +220,14 @@ fn a_ca_bundle_that_cannot_be_used_is_named() {
     message["apiEndpoint"] = "https://127.0.0.1:9".into();
     let run = || invoke("asks-platform").arg(message.to_string());
     let missing = Path::new("/no/such/bundle.pem").display();
-    for run in [
-        run().args(["--verify-ssl-cert", "/no/such/bundle.pem"]),
-        run().env("SKILL_VERIFY_SSL_CERT", "/no/such/bundle.pem"),
-        run().env("REQUESTS_CA_BUNDLE", "/no/such/bundle.pem"),
-        run().env("SSL_CERT_FILE", "/no/such/bundle.pem"),
+    // An option is looked at before anything is run, whether it will matter or not.
+    for (run, exit_code) in [
+        (run().args(["--verify-ssl-cert", "/no/such/bundle.pem"]), 78),
+        (run().env("SKILL_VERIFY_SSL_CERT", "/no/such/bundle.pem"), 78),
+        (run().env("REQUESTS_CA_BUNDLE", "/no/such/bundle.pem"), 75),
+        (run().env("SSL_CERT_FILE", "/no/such/bundle.pem"), 75),
     ] {
-        let problem = { run }.end().problem("platform_unavailable");
+        let problem = { run }.end().problem_with_exit("platform_unavailable", exit_code);
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(&format!("the CA bundle {missing} cannot be read")), "{detail}");
     }

@@ -3,8 +3,6 @@
 use serde_json::json;
 use whole_program_tests::{Run, built, skill_runtime};
 
-use super::message;
-
 fn count() -> Run {
     skill_runtime().arg("invoke").arg(&built().content_counter)
 }
@@ -16,14 +14,4 @@ fn the_embedded_platform_works_behind_a_proxy_that_cannot_reach_it() {
     let ended = count().env("ALL_PROXY", "http://user:hidden@127.0.0.1:1").arg(change).end();
     assert_eq!(ended.answer(), json!({"value": 2}));
     assert!(!ended.stderr.contains("hidden"), "{}", ended.stderr);
-}
-
-#[test]
-fn a_bundle_that_was_named_is_not_replaced() {
-    let mut message = message(&json!({"op": "add", "by": 2}));
-    message["apiEndpoint"] = "https://127.0.0.1:1".into();
-    let ended = count().env("REQUESTS_CA_BUNDLE", "/no/such/bundle").arg(message.to_string()).end();
-    let problem = ended.problem("platform_unavailable");
-    let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.starts_with("the CA bundle /no/such/bundle cannot be read: "), "{detail}");
 }

@@ -127,12 +127,15 @@ async fn an_expired_token_is_one_thing() {
             let platform = Platform::start(answer).await;
             let config = samples::config_of_nobody(&platform.url);
             let message = platform.message(&json!({"how": how, "config": config}), &token());
-            let ended = end(run.args(["--leeway", leeway]), &message).await;
+            let run = run.args(["--leeway", leeway]).env("RUST_LOG", "warn,misbehaving=trace");
+            let ended = end(run, &message).await;
             match expected {
                 Ok(answer) => assert_eq!(ended.answer(), answer, "{name}, {form}"),
                 Err(code) => drop(ended.problem(code)),
             }
             assert_eq!(platform.asked.load(Ordering::SeqCst), asked, "{name}, {form}: {}", ended.stderr);
+            let ran = ended.logs().iter().any(|line| line["message"] == "asking");
+            assert_eq!(ran, name != "expired before", "{name}, {form}: {}", ended.stderr);
         }
     }
 }

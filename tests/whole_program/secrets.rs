@@ -60,7 +60,7 @@ async fn nothing_secret_is_shown_however_much_is_logged() {
     assert_eq!(signature, "c2ln", "too short to be looked for");
     let claims = unsigned.split_once('.').unwrap().1.to_owned();
     let key = config["jwk"]["d"].as_str().unwrap().to_owned();
-    let secrets = [unsigned.to_owned(), claims, key, CLIENT_SECRET.to_owned(), OPAQUE_TOKEN.to_owned()];
+    let secrets = [unsigned.to_owned(), claims, key.clone(), CLIENT_SECRET.to_owned(), OPAQUE_TOKEN.to_owned()];
 
     let runs: Vec<(&str, Value, Variables)> = vec![
         ("asks-platform", complete(&ask("plainly")), vec![]),
@@ -101,6 +101,21 @@ async fn nothing_secret_is_shown_however_much_is_logged() {
             json!({"payload": 1}),
             vec![("CORTEX_TOKEN", format!("Bearer {token}")), ("CORTEX_URI", url.clone())],
         ),
+        // A password in a URL.
+        (
+            "caller",
+            json!({"payload": 1}),
+            vec![
+                ("CORTEX_URI", format!("http://u:{CLIENT_SECRET}@h")),
+                ("CORTEX_URL", format!("http://u:{CLIENT_SECRET}@x")),
+            ],
+        ),
+        ("caller", complete(&json!(1)), vec![("SKILL_JWKS", format!("http://u:{CLIENT_SECRET}@h"))]),
+        // A config in quotation marks, and parts of one.
+        ("caller", json!({"payload": 1}), vec![("CORTEX_PERSONAL_ACCESS_CONFIG", format!("'{config}'"))]),
+        ("caller", json!({"payload": 1}), vec![("CORTEX_PERSONAL_ACCESS_CONFIG", key.clone())]),
+        ("caller", json!({"payload": 1}), vec![("CORTEX_PERSONAL_ACCESS_CONFIG", token.clone())]),
+        ("caller", json!({"payload": 1}), vec![("SKILL_PROFILE", config.to_string())]),
         // A config where a path belongs.
         ("caller", json!({"payload": 1}), vec![("SKILL_PERSONAL_ACCESS_CONFIG", config.to_string())]),
         ("caller", json!({"payload": 1}), vec![("CORTEX_PERSONAL_ACCESS_CONFIG", format!("{{\"jwk\": {config}}}"))]),

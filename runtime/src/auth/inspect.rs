@@ -9,13 +9,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use skill_sdk::auth::Claims;
 use skill_sdk::auth::environment::CORTEX_TOKEN;
-use skill_sdk::auth::token::numeric_date;
+use skill_sdk::auth::token::{DEFAULT_LEEWAY, numeric_date};
+use skill_sdk::auth::{AccessToken, Claims};
 use skill_sdk::{Code, Error};
 
 use crate::cli::exit;
 use crate::outcome::Refusal;
+
+/// How far the clocks of two machines may differ, as for a host.
+const LEEWAY: SignedDuration = SignedDuration::from_secs(DEFAULT_LEEWAY.as_secs().cast_signed());
 
 /// Longest text that is looked at, in bytes. Servers refuse headers of this size.
 const LONGEST: usize = 64 * 1024;
@@ -95,16 +98,22 @@ impl Report {
             left if left.is_positive() => duration(left),
             past => {
                 let ago = duration(past.abs());
-                problems.push(format!("expired at {end}, {ago} ago"));
+                if past.abs() > LEEWAY {
+                    problems.push(format!("expired at {end}, {ago} ago"));
+                }
                 format!("expired {ago} ago")
             }
         });
         match claims.get("nbf").filter(|claim| !claim.is_null()).map(numeric_date) {
-            Some(Some(begin)) if begin > now => {
+            Some(Some(begin)) if begin.duration_since(now) > LEEWAY => {
                 problems.push(format!("not valid before {begin}, {} from now", duration(begin.duration_since(now))));
             }
             Some(None) => problems.push("claim nbf is not a number".to_owned()),
             Some(Some(_)) | None => {}
+        }
+        // Whatever else keeps a host from accepting it, such as a claim that stands twice.
+        if let (true, Err(error)) = (problems.is_empty(), AccessToken::decode(token.into())) {
+            problems.push(error.detail().to_owned());
         }
         let expires_at = end.map(|end| end.to_string());
         Self { header: Some(header), claims: Some(claims), expires_at, time_left, problems }
@@ -176,7 +185,10 @@ mod tests {
         let all = ["claim aud is missing", "claim sub is missing", "claim exp is missing"];
         assert_eq!(report(&token(&header, &json!({})))["problems"], json!(all));
         assert_eq!(with("exp", json!("soon")), json!(["claim exp is not a number"]));
-        assert_eq!(with("exp", json!(NOW - 5)), json!(["expired at 2024-06-10T06:13:15Z, 5s ago"]));
+        // The clocks of two machines are never quite the same.
+        assert_eq!(with("exp", json!(NOW - 10)), json!([]));
+        assert_eq!(with("exp", json!(NOW - 11)), json!(["expired at 2024-06-10T06:13:09Z, 11s ago"]));
+        assert_eq!(with("nbf", json!(NOW + 10)), json!([]));
         assert_eq!(with("nbf", json!(NOW + 60)), json!(["not valid before 2024-06-10T06:14:20Z, 1m from now"]));
         assert_eq!(with("nbf", json!(true)), json!(["claim nbf is not a number"]));
         assert_eq!(with("exp", json!(1e300)), json!([]));
@@ -215,6 +227,10 @@ mod tests {
         use skill_sdk::auth::AccessToken;
 
         let now = Timestamp::now();
+        let twice = format!(r#"{{"aud":"a","sub":"u","exp":1,"exp":{}}}"#, now.as_second() + 60);
+        let twice = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(twice))
+            .replace("e30", &URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA"}"#));
+        assert_eq!(Report::of(&twice, now).problems, ["Your Cortex Token is invalid: not a JWT"]);
         let claims = [json!({}), json!({"aud": "a", "sub": "u", "exp": now.as_second() + 60}), json!({"exp": 0})];
         for claims in claims {
             let token = token(&json!({"alg": "EdDSA"}), &claims);

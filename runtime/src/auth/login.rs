@@ -3,16 +3,19 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use secrecy::ExposeSecret;
 use skill_sdk::auth::ProcessEnvironment;
 use skill_sdk::auth::login::{Defaults, Login, prompt};
 use skill_sdk::{Code, Error};
+use tokio::runtime;
 
 use super::config_file::ConfigFile;
 use crate::cli::auth::LoginOptions;
 use crate::cli::exit;
 use crate::outcome::Refusal;
 use crate::telemetry;
+use crate::triggers::signal::Signals;
 
 pub(super) fn run(options: &LoginOptions) -> Result<ExitCode, Refusal> {
     // A file that cannot be used is found before anything is asked.
@@ -43,7 +46,7 @@ fn unusable(error: Error) -> Refusal {
 }
 
 fn from_file(path: &Path) -> Result<Login, Refusal> {
-    Ok(Login::from_json(super::read_config(path)?)?)
+    Ok(Login::from_json(super::read_secret_file(path, super::CONFIG_FILE)?)?)
 }
 
 /// Asks. What the profile had is offered as the project, unless it is settled.
@@ -53,5 +56,27 @@ fn ask(settled: Option<&String>, before: Option<&str>) -> Result<Login, Error> {
         defaults.project = Some(project.to_owned());
     }
     defaults.project_is_settled = settled.is_some();
+    keep_terminal()?;
     prompt(&defaults)
+}
+
+/// Sees to it that the terminal shows again what is typed when the program is told to stop while it hides that.
+fn keep_terminal() -> Result<(), Error> {
+    // Without a terminal nothing is hidden.
+    let Ok(before) = tcgetattr(std::io::stdin()) else { return Ok(()) };
+    let unwatched = |error| Error::new(Code::Internal, "signals cannot be watched").with_source(error);
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(unwatched)?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        Signals::watch().map_err(unwatched)?
+    };
+    #[expect(clippy::exit, reason = "the main thread waits for somebody to type")]
+    let watch = move || {
+        let signal = runtime.block_on(signals.next());
+        // A terminal that is gone shows nothing either.
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &before);
+        std::process::exit(signal.exit_code().into());
+    };
+    std::thread::Builder::new().name("watch".to_owned()).spawn(watch).map_err(unwatched)?;
+    Ok(())
 }

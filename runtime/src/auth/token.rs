@@ -4,22 +4,22 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use skill_sdk::auth::ProcessEnvironment;
-use skill_sdk::client::VerifySslCert;
 use skill_sdk::{Code, Error};
 use tokio::runtime;
 
 use crate::cli::auth::TokenOptions;
+use crate::cli::exit;
 use crate::outcome::Refusal;
 
 pub(super) fn run(options: &TokenOptions) -> Result<ExitCode, Refusal> {
     let config = super::personal_access_config(options.file.as_deref(), options.profile.as_deref())?;
-    let verify = VerifySslCert::default().or_environment(&ProcessEnvironment);
+    let verify = &options.tls.verify_ssl_cert;
+    verify.check().map_err(|error| Refusal::with_exit_code(error, exit::CONFIG))?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::new(Code::Internal, "the async runtime cannot start").with_source(error))?;
-    let token = runtime.block_on(config.mint(options.ttl, &verify))?;
+    let token = runtime.block_on(config.mint(options.ttl, verify))?;
     super::print(&format!("{}\n", token.secret().expose_secret()))?;
     Ok(ExitCode::SUCCESS)
 }

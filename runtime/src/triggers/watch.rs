@@ -36,7 +36,7 @@ pub(super) struct Sample {
 pub(super) struct Watch {
     shared: Arc<Shared>,
     /// The message that was filled, where there was one to fill.
-    filled: Option<Receiver<Result<Message, Error>>>,
+    filled: Option<Receiver<Result<Message, Refusal>>>,
     finished: oneshot::Sender<()>,
     /// Ends when the thread has put everything away.
     ended: Receiver<()>,
@@ -56,7 +56,7 @@ struct Thread {
     shutdown: CancellationToken,
     signals: Signals,
     shared: Arc<Shared>,
-    sample: Option<(Sample, SyncSender<Result<Message, Error>>)>,
+    sample: Option<(Sample, SyncSender<Result<Message, Refusal>>)>,
     finished: oneshot::Receiver<()>,
     /// Dropped at the end of the thread, which is the news.
     _ended: SyncSender<()>,
@@ -135,7 +135,7 @@ impl Thread {
                 tracing::warn!(%error, "signals and handlers that never yield are not watched");
                 if let Some((_, filled)) = self.sample.take() {
                     let error = Error::new(Code::Internal, "the async runtime cannot start").with_source(error);
-                    let _ = filled.send(Err(error));
+                    let _ = filled.send(Err(error.into()));
                 }
             }
         }
@@ -147,7 +147,7 @@ impl Thread {
             let fill = tokio::time::timeout(timeout, sample::fill(message, &filling, self.limit));
             let answer = tokio::select! {
                 answer = fill => answer.unwrap_or_else(|_| {
-                    Err(Error::new(Code::Timeout, "what fills the sample message could not be had in time"))
+                    Err(Error::new(Code::Timeout, "what fills the sample message could not be had in time").into())
                 }),
                 signal = self.signals.next() => return self.end_process(stopped(), signal.exit_code()),
             };

@@ -200,14 +200,14 @@ impl Sources<'_> {
 
     /// What was looked at for a value that is not there.
     fn looked_at(&self, parameter: &str, variables: &str) -> String {
-        let mut looked = format!("the parameter `{parameter}` is not given");
+        let mut looked = vec![format!("the parameter `{parameter}` is not given")];
         if self.environment.is_some() {
-            looked += &format!("; {variables} not set");
+            looked.push(format!("{variables} not set"));
         }
         if self.environment.is_some() || self.profiles.is_some() {
-            looked += "; no personal access config or profile has one";
+            looked.push("no personal access config or profile has one".to_owned());
         }
-        looked
+        looked.join("; ")
     }
 
     fn nowhere(&self) -> Error {

@@ -128,7 +128,7 @@ impl File {
     }
 
     fn current(&self) -> &str {
-        self.current_profile.as_deref().unwrap_or("default")
+        self.current_profile.as_deref().filter(|name| !name.is_empty()).unwrap_or("default")
     }
 }
 

@@ -124,8 +124,8 @@ mod tests {
     use super::*;
     use crate::error::Code;
 
-    fn token(text: &str, seconds: u64) -> Result<AccessToken, Error> {
-        Ok(AccessToken::issued_until(text.into(), Instant::now() + Duration::from_secs(seconds)))
+    fn token(text: &str, seconds: u64) -> AccessToken {
+        AccessToken::issued_until(text.into(), Instant::now() + Duration::from_secs(seconds))
     }
 
     fn text(token: &AccessToken) -> &str {
@@ -139,7 +139,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_making_that_hangs_does_not_keep_a_living_token_back() {
         let renewing = Renewing::default();
-        let first = renewing.token(|| ready(token("first", 29))).await.unwrap();
+        let first = renewing.token(|| ready(Ok(token("first", 29)))).await.unwrap();
         let began = tokio::time::Instant::now();
         let second = renewing.token(hangs).await.unwrap();
         assert_eq!((text(&first), text(&second)), ("first", "first"));
@@ -160,22 +160,22 @@ mod tests {
         let fails = || ready(Err(Error::new(Code::PlatformUnavailable, "down")));
         assert_eq!(renewing.token(fails).await.unwrap_err().detail(), "down");
         // As the other one is too fresh to be tried again, this making is not begun.
-        assert_eq!(renewing.token(|| ready(token("second", 60))).await.unwrap_err().detail(), "down");
+        assert_eq!(renewing.token(|| ready(Ok(token("second", 60)))).await.unwrap_err().detail(), "down");
         if let Some(making) = &mut renewing.0.lock().unwrap().making {
             making.begun = making.begun.checked_sub(PAUSE).unwrap();
         }
-        assert_eq!(text(&renewing.token(|| ready(token("second", 60))).await.unwrap()), "second");
+        assert_eq!(text(&renewing.token(|| ready(Ok(token("second", 60)))).await.unwrap()), "second");
     }
 
     #[tokio::test]
     async fn what_was_refused_is_not_given_again() {
         let renewing = Renewing::default();
-        let first = renewing.token(|| ready(token("first", 60))).await.unwrap();
-        let second = renewing.other_than(&first, || ready(token("second", 60))).await.unwrap().unwrap();
+        let first = renewing.token(|| ready(Ok(token("first", 60)))).await.unwrap();
+        let second = renewing.other_than(&first, || ready(Ok(token("second", 60)))).await.unwrap().unwrap();
         assert_eq!(text(&second), "second");
         // Somebody else who had the first one gets what there is.
-        let late = renewing.other_than(&first, || ready(token("third", 60))).await.unwrap().unwrap();
+        let late = renewing.other_than(&first, || ready(Ok(token("third", 60)))).await.unwrap().unwrap();
         assert_eq!(text(&late), "second");
-        assert!(renewing.other_than(&second, || ready(token("second", 60))).await.unwrap().is_none());
+        assert!(renewing.other_than(&second, || ready(Ok(token("second", 60)))).await.unwrap().is_none());
     }
 }

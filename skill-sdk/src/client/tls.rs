@@ -65,6 +65,18 @@ impl VerifySslCert {
         }
     }
 
+    /// Reads what was named, to see that it can be used; takes milliseconds where there is something to read.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::PlatformUnavailable`] for a bundle that cannot be read or holds no certificate.
+    pub fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Against(path) => read_bundle(path).map(drop),
+            Self::Yes | Self::No => Ok(()),
+        }
+    }
+
     /// Finishes an HTTP client so that it checks certificates as this says. Reads files, which takes milliseconds.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test is told by a panic")]
-#![expect(clippy::print_stdout, reason = "a child process tells its test so")]
 
 mod client_credentials;
 mod content;

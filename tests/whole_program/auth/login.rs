@@ -6,7 +6,9 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
 use whole_program_tests::{Ended, PlatformProcess, Run, built, skill_runtime};
 
 /// `auth login` on the profiles in a folder.
@@ -146,7 +148,7 @@ fn a_file_that_cannot_be_used_changes_nothing() {
     bad_key["jwk"]["d"] = "hunter2".into();
     for (text, words) in [
         (no_user.to_string(), "the config lacks username"),
-        (no_url.to_string(), "the url of the config is not a URL"),
+        (no_url.to_string(), "has an unusable url: it is not a URL"),
         (bad_key.to_string(), "unusable key: d must be 32 bytes of base64url"),
         ("hunter2".to_owned(), "not valid JSON"),
         (String::new(), "not valid JSON"),
@@ -296,18 +298,25 @@ fn a_profile_that_was_written_is_used() {
 }
 
 /// The program at a terminal of its own, and everything that the terminal has shown.
+/// Longest wait for something to be shown.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 struct Terminal {
     script: Child,
     keyboard: ChildStdin,
-    screen: ChildStdout,
+    /// What is shown, as it comes; ends with the program.
+    screen: Receiver<Vec<u8>>,
     shown: String,
 }
 
 impl Terminal {
     fn login(folder: &Path) -> Self {
-        let command = format!("'{}' auth login --profile dev", built().runtime.display());
+        Self::run(folder, &format!("'{}' auth login --profile dev", built().runtime.display()))
+    }
+
+    fn run(folder: &Path, command: &str) -> Self {
         let script = Command::new("script")
-            .args(["-qec", &command, "/dev/null"])
+            .args(["-qec", command, "/dev/null"])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", folder)
@@ -318,26 +327,48 @@ impl Terminal {
             .spawn();
         assert!(script.is_ok(), "this test needs the program `script` of the package bsdutils: {script:?}");
         let mut script = script.unwrap();
-        let (keyboard, screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+        let (keyboard, mut output) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+        let (sender, screen) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = output.read(&mut bytes) {
+                if sender.send(bytes[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
         Self { script, keyboard, screen, shown: String::new() }
     }
 
     /// Waits for a text to be shown, and types.
     fn answer(&mut self, question: &str, keys: &str) {
-        let mut bytes = [0; 4096];
         while !self.shown.ends_with(question) {
-            let count = self.screen.read(&mut bytes).unwrap();
-            assert_ne!(count, 0, "no {question:?} in {}", self.shown);
-            self.shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
+            assert!(self.look(), "no {question:?} in {}", self.shown);
         }
         self.keyboard.write_all(keys.as_bytes()).unwrap();
         self.keyboard.flush().unwrap();
     }
 
+    /// Waits for something to be shown; gives `false` at the end of the program.
+    fn look(&mut self) -> bool {
+        let bytes = self.screen.recv_timeout(PATIENCE);
+        assert_ne!(bytes, Err(RecvTimeoutError::Timeout), "nothing more came after {}", self.shown);
+        self.shown.push_str(&String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()));
+        bytes.is_ok()
+    }
+
     /// Everything that was shown, and the exit code.
     fn end(mut self) -> (String, Option<i32>) {
-        self.screen.read_to_string(&mut self.shown).unwrap();
-        (self.shown, self.script.wait().unwrap().code())
+        while self.look() {}
+        (std::mem::take(&mut self.shown), self.script.wait().unwrap().code())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It has ended, or the test has failed.
+        let _ = self.script.kill();
+        let _ = self.script.wait();
     }
 }
 
@@ -389,4 +420,17 @@ fn at_a_terminal_the_input_may_end() {
     let (shown, code) = terminal.end();
     assert_eq!(code, Some(77), "{shown}");
     assert!(shown.contains("no personal access config was given"), "{shown}");
+}
+
+#[test]
+fn a_terminal_shows_again_what_is_typed_when_the_program_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = format!("trap : INT; '{}' auth login; echo exit $?; stty -a", built().runtime.display());
+    let mut terminal = Terminal::run(folder.path(), &command);
+    terminal.answer("Cortex URI: ", "\n");
+    terminal.answer("Personal Access Config: ", "\u{3}");
+    let (shown, _) = terminal.end();
+    assert!(shown.contains("exit 130"), "{shown}");
+    let modes: Vec<&str> = shown.split_whitespace().collect();
+    assert!(modes.contains(&"echo") && modes.contains(&"icanon"), "{shown}");
 }

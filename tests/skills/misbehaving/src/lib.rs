@@ -37,6 +37,7 @@ pub fn skills() -> Vec<Skill> {
         Skill::new("leaks", leaks),
         Skill::new("panics-with-token", panics_with_token),
         Skill::new("asks-platform", platform::asks_platform),
+        Skill::new("asks-platform-unasked", platform::asks_platform).without_client(),
     ]
 }
 

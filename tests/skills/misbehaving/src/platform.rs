@@ -55,7 +55,7 @@ pub(super) async fn asks_platform(ask: Ask, ctx: Context) -> Result<bool> {
         }
         _ => ctx.client()?.clone(),
     };
-    tracing::trace!(?client, message = ?ctx.message(), context = ?ctx, "asking");
+    tracing::trace!(?client, received = ?ctx.message(), context = ?ctx, "asking");
     if matches!(ask.how, How::Late) {
         while client.token().await?.time_left().is_some_and(|left| left.is_positive()) {
             tokio::time::sleep(Duration::from_millis(20)).await;
