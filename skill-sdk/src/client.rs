@@ -1,6 +1,7 @@
 //! The authenticated client of a platform.
 //!
-//! One request path serves every resource: see `request`. Each resource has a file of its own.
+//! One request path serves every resource: see `request`, and `refusal` for what an answer means that is no success. Each
+//! resource has a file of its own.
 //!
 //! - `builder`: clients that are not made from a message
 //! - [`content`]: managed content, files under keys
@@ -31,6 +32,7 @@ pub use tls::VerifySslCert;
 mod builder;
 pub mod content;
 mod pool;
+pub(crate) mod refusal;
 pub(crate) mod request;
 pub mod tls;
 

@@ -17,7 +17,8 @@ use url::{Url, form_urlencoded};
 use crate::auth::renewing::Renewing;
 use crate::auth::{AccessToken, TokenFuture, TokenSource};
 use crate::client::VerifySslCert;
-use crate::client::request::{self, Call, Response, is_segment, is_temporary, words};
+use crate::client::refusal::{is_temporary, words};
+use crate::client::request::{self, Call, Response, is_segment};
 use crate::error::{Code, Error};
 
 /// What every failure to fetch a token begins with (contract "cdf-iam", section 7).

@@ -18,8 +18,7 @@ use crate::auth::credentials;
 use crate::auth::environment::CORTEX_PERSONAL_ACCESS_CONFIG;
 use crate::auth::file::read_text;
 use crate::auth::jwk::ed25519_thumbprint;
-use crate::auth::renewing::Renewing;
-use crate::auth::{AccessToken, Environment, TokenFuture, TokenSource};
+use crate::auth::{AccessToken, Environment, PersonalAccessTokens};
 use crate::client::{VerifySslCert, base_url, fetch_server_time, shown_url};
 use crate::error::{Code, Error};
 
@@ -116,10 +115,11 @@ impl PersonalAccessConfig {
         if value.starts_with('{') {
             return Self::parse(value).map_err(|fault| unable(format!("{NAME} {fault}")));
         }
-        if !may_be_shown(value) {
+        let path = expand_home(value, environment);
+        if !may_be_shown(value) && !path.exists() {
             return Err(unable(format!("{NAME} is neither JSON nor the path of a file")));
         }
-        Self::from_file_of(&expand_home(value, environment), &format!("{NAME} names a file that"))
+        Self::from_file_of(&path, &format!("{NAME} names a file that"))
     }
 
     /// Reads the config that a profile is.
@@ -173,7 +173,7 @@ impl PersonalAccessConfig {
 
     /// A source of tokens that live for `ttl`: each is used until 30 s before its end, and then made anew.
     pub fn tokens(self: Arc<Self>, ttl: Duration, verify: &VerifySslCert) -> Arc<PersonalAccessTokens> {
-        Arc::new(PersonalAccessTokens { config: self, ttl, verify: verify.clone(), current: Renewing::default() })
+        Arc::new(PersonalAccessTokens::new(self, ttl, verify))
     }
 
     /// Makes a token for a given time.
@@ -245,37 +245,6 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)?;
         self.place.map_or(Ok(()), |(line, column)| write!(f, " (line {line}, column {column})"))
-    }
-}
-
-/// Tokens made with a personal access config.
-pub struct PersonalAccessTokens {
-    config: Arc<PersonalAccessConfig>,
-    ttl: Duration,
-    verify: VerifySslCert,
-    current: Renewing,
-}
-
-impl PersonalAccessTokens {
-    fn mint(&self) -> impl Future<Output = Result<AccessToken, Error>> + Send + use<> {
-        let (config, ttl, verify) = (Arc::clone(&self.config), self.ttl, self.verify.clone());
-        async move { config.mint(ttl, &verify).await }
-    }
-}
-
-impl TokenSource for PersonalAccessTokens {
-    fn token(&self) -> TokenFuture<'_, AccessToken> {
-        Box::pin(self.current.token(|| self.mint()))
-    }
-
-    fn renew<'a>(&'a self, refused: &'a AccessToken) -> TokenFuture<'a, Option<AccessToken>> {
-        Box::pin(self.current.other_than(refused, || self.mint()))
-    }
-}
-
-impl fmt::Debug for PersonalAccessTokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PersonalAccessTokens").field("config", &self.config).finish_non_exhaustive()
     }
 }
 

@@ -29,7 +29,7 @@ use serde_json::Value;
 use crate::auth::key_set::Keys;
 use crate::auth::token::{DEFAULT_LEEWAY, INVALID, LAST_SECOND, check_end, decode_object, present};
 use crate::auth::{AccessToken, Algorithm, Claims, KeySet};
-use crate::client::request::words;
+use crate::client::refusal::words;
 use crate::error::{Code, Error};
 
 /// Most tokens that are remembered, at about 100 bytes each.

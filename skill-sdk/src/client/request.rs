@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -19,6 +18,7 @@ use crate::auth::{AccessToken, TokenSource};
 use crate::error::{Code, Error};
 
 use super::pool;
+use super::refusal::{self, Refusal};
 use super::tls::VerifySslCert;
 
 /// Longest wait for an answer, and for each step of a transfer, unless said otherwise.
@@ -26,10 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Most bytes of a JSON answer that are read.
 const JSON_LIMIT: usize = 16 * 1024 * 1024;
-
-/// Most bytes of a refusal that are read, and most characters of it that are shown.
-const REFUSAL_LIMIT: usize = 64 * 1024;
-const SHOWN: usize = 500;
 
 /// How long a call may take.
 #[derive(Clone, Copy)]
@@ -249,12 +245,11 @@ impl Response {
     }
 
     fn is_success(&self) -> bool {
-        self.status().is_success() && !self.headers().contains_key(AUTH_ERROR)
+        self.status().is_success() && !refusal::is_of_token(self.status(), self.headers())
     }
 
-    /// Whether the answer says that the token is no good (contract "fabric-auth", section 7).
     fn refuses_token(&self) -> bool {
-        matches!(self.status(), StatusCode::UNAUTHORIZED | StatusCode::FOUND) || self.headers().contains_key(AUTH_ERROR)
+        refusal::is_of_token(self.status(), self.headers())
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {
@@ -300,78 +295,9 @@ impl Response {
 
     /// The failure that an answer means which is no success.
     async fn refusal(mut self, token: Option<&AccessToken>) -> Error {
-        let status = self.status();
-        let refuses_token = self.refuses_token();
-        // Whoever refuses a token may repeat it.
-        let secrets = token.map(|token| std::slice::from_ref(token.secret())).unwrap_or_default();
-        let header = |name| {
-            let values = self.headers().get_all(name).iter();
-            values.map(|value| words(value.as_bytes(), secrets)).collect::<Vec<_>>()
-        };
-        let (auth_errors, challenges) = (header(AUTH_ERROR), header(WWW_AUTHENTICATE.as_str()));
-        let body = self.read(REFUSAL_LIMIT).await.unwrap_or_default();
-        let message = body_message(&body, secrets);
-        let failure = &self.failure;
-        if refuses_token {
-            // The reason may stand in any of the three places (RFC 6750, section 3, for the last).
-            let mut said = auth_errors;
-            said.push(message);
-            said.extend(challenges);
-            said.retain(|words| !words.is_empty());
-            said.dedup();
-            if said.is_empty() {
-                said.push(format!("the platform answered {}", status.as_u16()));
-            }
-            let said = said.join("; ");
-            let past = token.and_then(|token| token.check_expiry(Duration::ZERO).err());
-            let expired = past.is_some() || said.to_ascii_lowercase().contains("expired");
-            let mut detail = format!("{failure}: Authentication error: {said}");
-            if let Some(when) = past {
-                detail = format!("{detail}. {when}");
-            }
-            let code = if expired { Code::TokenExpired } else { Code::TokenInvalid };
-            return Error::new(code, detail).with_http_status(status.as_u16());
-        }
-        // 407 is the word of a proxy: the platform was not reached.
-        let unreached = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::PROXY_AUTHENTICATION_REQUIRED);
-        let code = if status.is_server_error() || unreached { Code::PlatformUnavailable } else { Code::SkillFailed };
-        let colon = if message.is_empty() { "" } else { ": " };
-        Error::new(code, format!("{failure}: the platform answered {}{colon}{message}", status.as_u16()))
-            .with_http_status(status.as_u16())
-    }
-}
-
-/// The header that says why a token was refused.
-const AUTH_ERROR: &str = "x-auth-error";
-
-/// Whether a server may answer otherwise later. 407 is the word of a proxy: the server was not reached.
-pub(crate) fn is_temporary(status: StatusCode) -> bool {
-    let not_now = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::PROXY_AUTHENTICATION_REQUIRED);
-    not_now || status.is_server_error()
-}
-
-/// What a refusal says (contract "fabric-api", section 1).
-fn body_message(body: &[u8], secrets: &[SecretString]) -> String {
-    #[derive(Deserialize)]
-    struct Refusal {
-        message: Option<String>,
-        error: Option<String>,
-    }
-
-    match serde_json::from_slice::<Refusal>(body) {
-        Ok(Refusal { message: Some(text), .. } | Refusal { error: Some(text), .. }) => words(text.as_bytes(), secrets),
-        _ => words(body, secrets),
-    }
-}
-
-/// Text of a server as it may stand in an error: short, on one line, without tokens and without the secrets it was sent.
-pub(crate) fn words(text: &[u8], secrets: &[SecretString]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let clean = crate::redact_secrets(line.trim(), secrets);
-    match clean.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &clean[..end]),
-        None => clean.into_owned(),
+        let body = self.read(refusal::LONGEST).await.unwrap_or_default();
+        let refusal = Refusal { status: self.status(), headers: self.headers(), body: &body };
+        refusal.error(&self.failure, token)
     }
 }
 

@@ -161,6 +161,12 @@ fn the_folder_of_profiles_is_below_home() {
     assert_eq!(client.api_endpoint(), "http://profile");
     assert!(Client::builder().environment(at("CORTEX_CONFIG_DIR")).build_opt().unwrap().is_none());
 
+    // A name that might as well be a key is one of a file if there is one.
+    let mut environment = at("CORTEX_CONFIG_DIR");
+    let plain = home.path().join("pat");
+    std::fs::write(&plain, config("plain").to_string()).unwrap();
+    environment.insert("CORTEX_PERSONAL_ACCESS_CONFIG", plain.to_str().unwrap().to_owned());
+    assert_eq!(Client::builder().environment(environment).build().unwrap().api_endpoint(), "http://plain");
     let config_file = home.path().join("pat.json");
     std::fs::write(config_file, config("file").to_string()).unwrap();
     let mut environment = at("HOME");

@@ -1,0 +1,100 @@
+//! What an answer means that is no success.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderName, WWW_AUTHENTICATE};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::auth::AccessToken;
+use crate::error::{Code, Error};
+
+/// Most bytes of a refusal that are read.
+pub(super) const LONGEST: usize = 64 * 1024;
+
+/// Most characters of it that are shown.
+const SHOWN: usize = 500;
+
+/// The header that says why a token was refused.
+const AUTH_ERROR: HeaderName = HeaderName::from_static("x-auth-error");
+
+/// Whether an answer says that the token is no good (contract "fabric-auth", section 7).
+pub(super) fn is_of_token(status: StatusCode, headers: &HeaderMap) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FOUND) || headers.contains_key(AUTH_ERROR)
+}
+
+/// Whether a server may answer otherwise later. 407 is the word of a proxy: the server was not reached.
+pub(crate) fn is_temporary(status: StatusCode) -> bool {
+    let not_now = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+    not_now || status.is_server_error()
+}
+
+/// An answer that is no success.
+pub(super) struct Refusal<'a> {
+    pub(super) status: StatusCode,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+}
+
+impl Refusal<'_> {
+    /// The failure that it is, of a call that carried this token.
+    pub(super) fn error(&self, failure: &str, token: Option<&AccessToken>) -> Error {
+        // Whoever refuses a token may repeat it.
+        let secrets = token.map(|token| std::slice::from_ref(token.secret())).unwrap_or_default();
+        let status = self.status.as_u16();
+        let error = if is_of_token(self.status, self.headers) {
+            self.of_token(failure, token, secrets)
+        } else {
+            let code = if is_temporary(self.status) { Code::PlatformUnavailable } else { Code::SkillFailed };
+            let message = self.message(secrets);
+            let colon = if message.is_empty() { "" } else { ": " };
+            Error::new(code, format!("{failure}: the platform answered {status}{colon}{message}"))
+        };
+        error.with_http_status(status)
+    }
+
+    fn of_token(&self, failure: &str, token: Option<&AccessToken>, secrets: &[SecretString]) -> Error {
+        let header = |name| self.headers.get_all(name).iter().map(|value| words(value.as_bytes(), secrets));
+        // The reason may stand in any of three places (RFC 6750, section 3, for the last).
+        let mut said: Vec<String> = header(AUTH_ERROR).collect();
+        said.push(self.message(secrets));
+        said.extend(header(WWW_AUTHENTICATE));
+        said.retain(|words| !words.is_empty());
+        said.dedup();
+        if said.is_empty() {
+            said.push(format!("the platform answered {}", self.status.as_u16()));
+        }
+        let said = said.join("; ");
+        let past = token.and_then(|token| token.check_expiry(Duration::ZERO).err());
+        let expired = past.is_some() || said.to_ascii_lowercase().contains("expired");
+        let when = past.map(|past| format!(". {past}")).unwrap_or_default();
+        let code = if expired { Code::TokenExpired } else { Code::TokenInvalid };
+        Error::new(code, format!("{failure}: Authentication error: {said}{when}"))
+    }
+
+    /// What its body says (contract "fabric-api", section 1).
+    fn message(&self, secrets: &[SecretString]) -> String {
+        #[derive(Deserialize)]
+        struct Body {
+            message: Option<String>,
+            error: Option<String>,
+        }
+
+        match serde_json::from_slice::<Body>(self.body) {
+            Ok(Body { message: Some(text), .. } | Body { error: Some(text), .. }) => words(text.as_bytes(), secrets),
+            _ => words(self.body, secrets),
+        }
+    }
+}
+
+/// Text of a server as it may stand in an error: short, on one line, without tokens and without the secrets it was sent.
+pub(crate) fn words(text: &[u8], secrets: &[SecretString]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean = crate::redact_secrets(line.trim(), secrets);
+    match clean.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &clean[..end]),
+        None => clean.into_owned(),
+    }
+}
