@@ -295,6 +295,16 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_a_command_says_what_it_does() {
+        for mut command in [Cli::command(), LinkedCli::command()] {
+            command.build();
+            let about = |name| command.find_subcommand(name).unwrap().get_about().unwrap().to_string();
+            assert!(about("invoke").starts_with("Invoke a skill once"), "{}", about("invoke"));
+            assert!(about("describe").starts_with("Print what"), "{}", about("describe"));
+        }
+    }
+
+    #[test]
     fn every_option_has_a_variable() {
         for mut command in [Cli::command(), LinkedCli::command()] {
             // Options are put together late.

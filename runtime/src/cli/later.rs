@@ -1,5 +1,6 @@
 //! The options of one command among several.
 
+use clap::builder::{Resettable, StyledStr};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 
@@ -10,7 +11,12 @@ pub(crate) struct Later<T>(pub(crate) Box<T>);
 
 impl<T: Args> Args for Later<T> {
     fn augment_args(command: Command) -> Command {
-        command.defer(|command| without_empty_variables(T::augment_args(command)))
+        command.defer(|command| {
+            // The docs of structs of options would take the place of those of the command.
+            let kept = |text: Option<&StyledStr>| text.cloned().map_or(Resettable::Reset, Resettable::Value);
+            let (about, long_about) = (kept(command.get_about()), kept(command.get_long_about()));
+            without_empty_variables(T::augment_args(command).about(about).long_about(long_about))
+        })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
