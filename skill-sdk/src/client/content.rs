@@ -91,7 +91,7 @@ impl Content {
     ///
     /// As [`Content`] says; [`Error::is_not_found`] when there is nothing under the key.
     pub async fn download(&self, key: &str) -> Result<Download, Error> {
-        let call = Call::get(self.url(key)?, format!("cannot download `{key}`"));
+        let call = Call::get(self.url(key)?, format!("cannot download `{key}`")).wait(Wait::IDLE);
         Ok(Download { response: self.client.send(call).await? })
     }
 

@@ -209,7 +209,7 @@ async fn attempt(
         }
     })?;
     let until = (!wait.renewed_by_progress).then(|| began + wait.limit);
-    Ok(Response { answer, failure: failure.clone(), until })
+    Ok(Response { answer, failure: failure.clone(), patience: wait.limit, until })
 }
 
 fn bearer(token: &AccessToken) -> Result<HeaderValue, Error> {
@@ -235,7 +235,9 @@ pub(crate) fn is_segment(name: &str) -> bool {
 pub(crate) struct Response {
     answer: reqwest::Response,
     failure: String,
-    /// When its body must have come, if it has not as long as it gets on.
+    /// Longest wait for the next piece of its body.
+    patience: Duration,
+    /// When all of it must have come, if it has not as long as it gets on.
     until: Option<Instant>,
 }
 
@@ -259,12 +261,12 @@ impl Response {
     /// The next piece of the body.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let failure = &self.failure;
-        let idle = Instant::now() + PATIENCE;
+        let idle = Instant::now() + self.patience;
         let until = self.until.map_or(idle, |until| until.min(idle));
         match tokio::time::timeout_at(until.into(), self.answer.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(error)) => Err(unavailable(failure, "the answer broke off").with_source(error.without_url())),
-            Err(_) => Err(unavailable(failure, &format!("the answer did not come in {} s", PATIENCE.as_secs()))),
+            Err(_) => Err(unavailable(failure, &format!("the answer did not come in {} s", self.patience.as_secs()))),
         }
     }
 
@@ -376,3 +378,6 @@ async fn within(
         until = renewed;
     }
 }
+
+#[cfg(test)]
+mod tests;
