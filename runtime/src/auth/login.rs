@@ -1,5 +1,7 @@
 //! `auth login`: writes a profile.
 
+use std::error::Error as StdError;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -25,7 +27,7 @@ pub(super) fn run(options: &LoginOptions) -> Result<ExitCode, Refusal> {
     let project = options.project.as_ref().filter(|project| !project.is_empty());
     let login = match &options.file {
         Some(path) => from_file(path)?,
-        None => ask(project, file.project(&name))?,
+        None => ask(project, file.project(&name)).map_err(interrupted)?,
     };
     let project =
         project.cloned().or_else(|| login.config.project.clone()).or_else(|| file.project(&name).map(str::to_owned));
@@ -49,6 +51,16 @@ fn from_file(path: &Path) -> Result<Login, Refusal> {
     Ok(Login::from_json(super::read_secret_file(path, super::CONFIG_FILE)?)?)
 }
 
+/// An answer that was broken off by whoever gave it. The prompt may notice before the thread that waits for the signal.
+fn interrupted(error: Error) -> Refusal {
+    let mut causes = std::iter::successors(Some(&error as &dyn StdError), |&cause| cause.source());
+    let is_interrupted = |cause: &io::Error| cause.kind() == io::ErrorKind::Interrupted;
+    if causes.any(|cause| cause.downcast_ref().is_some_and(is_interrupted)) {
+        return Refusal::with_exit_code(error, exit::INTERRUPTED);
+    }
+    error.into()
+}
+
 /// Asks. What the profile had is offered as the project, unless it is settled.
 fn ask(settled: Option<&String>, before: Option<&str>) -> Result<Login, Error> {
     let mut defaults = Defaults::of(&ProcessEnvironment)?;
@@ -63,7 +75,7 @@ fn ask(settled: Option<&String>, before: Option<&str>) -> Result<Login, Error> {
 /// Sees to it that the terminal shows again what is typed when the program is told to stop while it hides that.
 fn keep_terminal() -> Result<(), Error> {
     // Without a terminal nothing is hidden.
-    let Ok(before) = tcgetattr(std::io::stdin()) else { return Ok(()) };
+    let Ok(before) = tcgetattr(io::stdin()) else { return Ok(()) };
     let unwatched = |error| Error::new(Code::Internal, "signals cannot be watched").with_source(error);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(unwatched)?;
     let mut signals = {
@@ -74,7 +86,7 @@ fn keep_terminal() -> Result<(), Error> {
     let watch = move || {
         let signal = runtime.block_on(signals.next());
         // A terminal that is gone shows nothing either.
-        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &before);
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
         std::process::exit(signal.exit_code().into());
     };
     std::thread::Builder::new().name("watch".to_owned()).spawn(watch).map_err(unwatched)?;

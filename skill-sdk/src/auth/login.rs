@@ -83,6 +83,9 @@ pub(crate) fn remember(login: Arc<Login>) {
 /// Asks for the URL of the platform, a personal access config (JSON, or the path of a file) and a project. The questions go to
 /// stderr and the answers come from standard input. At a terminal the config is not shown while it is typed or pasted.
 ///
+/// A program that a signal ends while the config is typed leaves a terminal behind that shows nothing; one that wants to be
+/// interrupted there sets the modes of the terminal back itself, as `skill-runtime auth login` does.
+///
 /// This blocks until somebody has answered: in async code call it through [`tokio::task::spawn_blocking`].
 ///
 /// # Errors

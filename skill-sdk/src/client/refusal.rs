@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, WWW_AUTHENTICATE};
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::auth::AccessToken;
 use crate::error::{Code, Error};
@@ -73,18 +74,18 @@ impl Refusal<'_> {
         Error::new(code, format!("{failure}: Authentication error: {said}{when}"))
     }
 
-    /// What its body says (contract "fabric-api", section 1).
+    /// What its body says (contracts "fabric-api", section 1, and "cdf-iam", section 4).
     fn message(&self, secrets: &[SecretString]) -> String {
         #[derive(Deserialize)]
         struct Body {
-            message: Option<String>,
-            error: Option<String>,
+            message: Option<Value>,
+            error: Option<Value>,
         }
 
-        match serde_json::from_slice::<Body>(self.body) {
-            Ok(Body { message: Some(text), .. } | Body { error: Some(text), .. }) => words(text.as_bytes(), secrets),
-            _ => words(self.body, secrets),
-        }
+        let Body { message, error } = serde_json::from_slice(self.body).unwrap_or(Body { message: None, error: None });
+        let within = error.as_ref().and_then(|error| error.get("message"));
+        let said = [message.as_ref(), within, error.as_ref()].into_iter().flatten().find_map(Value::as_str);
+        words(said.map_or(self.body, str::as_bytes), secrets)
     }
 }
 

@@ -49,7 +49,8 @@ pub enum VerifySslCert {
     No,
     /// Against these certificates and nothing else: a PEM file, or a folder of PEM files under any name. A bundle has at
     /// most 16 MiB, a folder at most 10,000 files; what lies in folders below is not read. What is no certificate
-    /// authority is passed over, but there must be one at least.
+    /// authority is passed over, but there must be one at least. A server's own certificate counts only if it is not marked
+    /// as that of an authority (RFC 5280, section 4.2.1.9), as those that OpenSSL makes by default are.
     Against(PathBuf),
 }
 

@@ -238,7 +238,7 @@ async fn every_refusal_of_a_token_is_recognised() {
                 (StatusCode::UNAUTHORIZED, body).into_response()
             }),
             Code::TokenInvalid,
-            "Unauthorized",
+            "Authentication error: Unauthorized",
         ),
     ];
     for (refuse, code, words) in rows {
