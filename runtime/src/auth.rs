@@ -7,7 +7,7 @@
 //! - [`config_file`]: the file that holds them
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use skill_sdk::{Code, Error};
 use crate::cli::auth::AuthCommand;
 use crate::cli::exit;
 use crate::outcome::Refusal;
+use crate::stdout;
 
 /// Most bytes of a file that are read.
 const LONGEST: u64 = 1024 * 1024;
@@ -89,13 +90,6 @@ fn folder() -> Result<PathBuf, Refusal> {
     })
 }
 
-/// Writes the result of a command to stdout.
-fn print(text: &str) -> Result<(), Refusal> {
-    let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    written.map_err(|error| Error::new(Code::Internal, "cannot write to standard output").with_source(error).into())
-}
-
 /// Writes a value to stdout, cleaned of whatever in it looks like a token.
 fn print_json(value: &impl Serialize) -> Result<(), Refusal> {
     let text = serde_json::to_string_pretty(value)
@@ -108,5 +102,5 @@ fn print_json(value: &impl Serialize) -> Result<(), Refusal> {
             c => clean.push(c),
         }
     }
-    print(&(clean + "\n"))
+    Ok(stdout::write(&(clean + "\n"))?)
 }

@@ -1,6 +1,5 @@
 //! `describe`: what skills say about themselves.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -10,6 +9,7 @@ use skill_sdk::{Code, Error, Manifest, Schemas};
 use crate::cli::{DescribeOptions, Source};
 use crate::outcome::Refusal;
 use crate::skills::Skills;
+use crate::stdout;
 
 /// What the entries of a skill definition are called: a skill takes one input and gives one output.
 const INPUT: &str = "request";
@@ -28,13 +28,7 @@ struct Description<'a> {
 }
 
 pub(crate) fn run(source: Source, options: &DescribeOptions) -> ExitCode {
-    let written = describe(source, options).and_then(|text| {
-        let mut stdout = std::io::stdout().lock();
-        stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush())
-            .map_err(|error| Error::new(Code::Internal, "cannot write to standard output").with_source(error))
-    });
+    let written = describe(source, options).and_then(|text| stdout::write(&text));
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => Refusal::from(error).report(),

@@ -44,6 +44,7 @@ mod platform;
 mod sample;
 mod size;
 pub mod skills;
+mod stdout;
 mod telemetry;
 mod triggers;
 

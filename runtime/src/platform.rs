@@ -1,6 +1,5 @@
 //! `skill-runtime platform`: the embedded platform on its own.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use local_platform::{Options, Platform, StartError};
@@ -11,6 +10,7 @@ use tokio::runtime;
 use crate::cli::{PlatformOptions, exit};
 use crate::outcome::Refusal;
 use crate::sample::data_folder;
+use crate::stdout;
 use crate::triggers::signal::Signals;
 
 pub(crate) fn run(options: PlatformOptions) -> ExitCode {
@@ -40,12 +40,8 @@ async fn serve(options: PlatformOptions) -> Result<(), Refusal> {
     let ready = json!({"url": platform.url(), "pat": platform.pat_path(), "project": platform.project()});
     let mut signals =
         Signals::watch().map_err(|error| Error::new(Code::Internal, "signals cannot be watched").with_source(error))?;
-    let mut stdout = std::io::stdout();
     // Whoever waits for this line and is gone needs no platform.
-    let told = writeln!(stdout, "{ready}").and_then(|()| stdout.flush());
-    if let Err(error) = told {
-        return Err(Error::new(Code::Internal, "cannot write to standard output").with_source(error).into());
-    }
+    stdout::write(&format!("{ready}\n"))?;
     signals.next().await;
     platform.shutdown().await;
     Ok(())

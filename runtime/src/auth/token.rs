@@ -10,6 +10,7 @@ use tokio::runtime;
 use crate::cli::auth::TokenOptions;
 use crate::cli::exit;
 use crate::outcome::Refusal;
+use crate::stdout;
 
 pub(super) fn run(options: &TokenOptions) -> Result<ExitCode, Refusal> {
     let config = super::personal_access_config(options.file.as_deref(), options.profile.as_deref())?;
@@ -20,7 +21,7 @@ pub(super) fn run(options: &TokenOptions) -> Result<ExitCode, Refusal> {
         .build()
         .map_err(|error| Error::new(Code::Internal, "the async runtime cannot start").with_source(error))?;
     let token = runtime.block_on(config.mint(options.ttl, verify))?;
-    super::print(&format!("{}\n", token.secret().expose_secret()))?;
+    stdout::write(&format!("{}\n", token.secret().expose_secret()))?;
     Ok(ExitCode::SUCCESS)
 }
 

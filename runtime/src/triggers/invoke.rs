@@ -3,7 +3,7 @@
 //! The handler runs on the main thread, at once. A second thread, the [`Watch`], sees to what must happen meanwhile.
 
 use std::ffi::OsStr;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,6 +20,7 @@ use crate::host::{Host, How, Limits, message_too_large};
 use crate::outcome::{Outcome, Refusal};
 use crate::sample::{self, Filling};
 use crate::skills::Skills;
+use crate::stdout;
 use crate::telemetry;
 
 /// The variable that says that this is a pod of a cluster.
@@ -38,14 +39,10 @@ fn report(outcome: &Outcome, exit_code: u8) -> ExitCode {
         telemetry::write_problem(outcome);
         return exit_code.into();
     };
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(format!("{payload}\n").as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout::write(&format!("{payload}\n")) {
         Ok(()) => exit_code.into(),
-        Err(error) => {
-            // The skill has answered, but nobody got the answer.
-            let error = Error::new(Code::Internal, "cannot write the answer to standard output").with_source(error);
-            Refusal::from(error).of(outcome.activation_id()).report()
-        }
+        // The skill has answered, but nobody got the answer.
+        Err(error) => Refusal::from(error).of(outcome.activation_id()).report(),
     }
 }
 
