@@ -16,10 +16,8 @@
 //!
 //! This module holds the crate's only unsafe code. Skill authors need none of it but [`export!`](crate::export).
 
-use std::ffi::OsStr;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::OnceLock;
@@ -169,7 +167,8 @@ impl<'a> Call<'a> {
             leeway: nanoseconds(options.leeway),
             verifies: options.verify_ssl_cert != VerifySslCert::No,
             ca_bundle: match &options.verify_ssl_cert {
-                VerifySslCert::Against(path) => Bytes::of(path.as_os_str().as_bytes()),
+                // A path that is no text becomes one that is nowhere: calls then fail, and do not go unchecked.
+                VerifySslCert::Against(path) => Some(path.to_str().unwrap_or("\u{fffd}")).into(),
                 VerifySslCert::Yes | VerifySslCert::No => None.into(),
             },
             client_refused: client_refused.into(),
@@ -197,8 +196,8 @@ impl<'a> Call<'a> {
         .with_response_limit(self.response_limit)
         .with_client_options(MessageOptions {
             leeway: Duration::from_nanos(self.leeway),
-            verify_ssl_cert: match self.ca_bundle.bytes() {
-                Some(path) => VerifySslCert::Against(OsStr::from_bytes(path).into()),
+            verify_ssl_cert: match self.ca_bundle.text() {
+                Some(path) => VerifySslCert::Against(path.into()),
                 None => self.verifies.into(),
             },
         });
