@@ -262,18 +262,30 @@ fn incomplete(absent: Vec<&str>) -> Error {
 
 /// Checks that a URL can be the address of a platform.
 pub(crate) fn base_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("must be an http or https URL".to_owned());
-    }
-    // The password would be sent to the platform and shown in errors.
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user name or password".to_owned());
-    }
+    let url = http_url(text)?;
     if url.query().is_some() || url.fragment().is_some() {
         return Err("must not have a query or fragment".to_owned());
     }
     Ok(url)
+}
+
+/// Checks that a URL is one to make requests to.
+pub(crate) fn http_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+    check_http(&url)?;
+    Ok(url)
+}
+
+/// As [`http_url`], of what is a URL already.
+pub(crate) fn check_http(url: &Url) -> Result<(), &'static str> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("must be an http or https URL");
+    }
+    // The password would be sent, and shown in errors.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or password");
+    }
+    Ok(())
 }
 
 /// A URL as it may be logged: no more than where it leads.

@@ -16,9 +16,9 @@ use url::{Url, form_urlencoded};
 
 use crate::auth::renewing::Renewing;
 use crate::auth::{AccessToken, TokenFuture, TokenSource};
-use crate::client::VerifySslCert;
 use crate::client::refusal::{is_temporary, words};
 use crate::client::request::{self, Call, Response, is_segment};
+use crate::client::{VerifySslCert, http_url};
 use crate::error::{Code, Error};
 
 /// What every failure to fetch a token begins with (contract "cdf-iam", section 7).
@@ -68,20 +68,14 @@ impl ClientCredentials {
     ///
     /// # Errors
     ///
-    /// [`Code::TokenInvalid`] when the URL is no http or https URL.
+    /// [`Code::TokenInvalid`] when the URL is no http or https URL, or holds a user name or password.
     pub fn new(
         token_url: &str,
         client_id: impl Into<String>,
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, Error> {
-        let unusable = |why: &str| Error::new(Code::TokenInvalid, format!("{FAILURE}: the token URL {why}"));
-        let token_url = Url::parse(token_url).map_err(|error| unusable(&format!("is not a URL: {error}")))?;
-        if !matches!(token_url.scheme(), "http" | "https") {
-            return Err(unusable("must be an http or https URL"));
-        }
-        if !token_url.username().is_empty() || token_url.password().is_some() {
-            return Err(unusable("must not hold a user name or password"));
-        }
+        let token_url = http_url(token_url)
+            .map_err(|why| Error::new(Code::TokenInvalid, format!("{FAILURE}: the token URL {why}")))?;
         let grant = Grant {
             token_url,
             client_id: client_id.into(),

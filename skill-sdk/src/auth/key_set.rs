@@ -13,8 +13,8 @@ use url::Url;
 use crate::auth::file::{LONGEST, read_text};
 use crate::auth::jwk::Key;
 use crate::auth::shared_work::SharedWork;
-use crate::client::VerifySslCert;
 use crate::client::request::{Call, exchange, unavailable};
+use crate::client::{VerifySslCert, check_http};
 use crate::error::{Code, Error};
 
 /// Most keys of a set. Issuers have a handful.
@@ -130,12 +130,7 @@ impl KeySet {
     ///
     /// [`Code::TokenInvalid`] for a URL that is neither `https` nor `http`, and for one with a user name or password.
     pub fn from_url(url: Url, verify: VerifySslCert) -> Result<Self, Error> {
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(unusable("their URL must not hold a user name or password"));
-        }
-        if !matches!(url.scheme(), "https" | "http") {
-            return Err(unusable(&format!("a URL of the scheme {} has none", url.scheme())));
-        }
+        check_http(&url).map_err(|why| unusable(&format!("their URL {why}")))?;
         Ok(Self::new(Source::Url(url, verify), None))
     }
 
@@ -164,9 +159,6 @@ impl KeySet {
             }
         };
         let outcome = reading.end().await;
-        if let (Err(error), Some(_)) = (&outcome, &self.0.state().keys) {
-            tracing::warn!(error = error.chain(), "the keys in use stay");
-        }
         match (&self.0.state().keys, outcome) {
             (Some(keys), _) => Ok(Arc::clone(keys)),
             (None, Err(error)) => Err(error),
@@ -189,9 +181,8 @@ impl KeySet {
             }
             self.reading(&mut state).ok()?
         };
-        if let Err(error) = reading.end().await {
-            tracing::warn!(error = error.chain(), "the keys in use stay");
-        }
+        // When they cannot be read, those in use stay.
+        let _ = reading.end().await;
         later(&self.0.state())
     }
 

@@ -49,16 +49,9 @@ impl Renewing {
         };
         let Some(living) = living else { return making.end().await };
         match tokio::time::timeout(PATIENCE_WITH_TOKEN, making.end()).await {
-            Ok(Ok(token)) => Ok(token),
             Ok(Err(error)) if ends_within(&living, Duration::ZERO) => Err(error),
-            Ok(Err(error)) => {
-                tracing::warn!(error = error.chain(), "a token cannot be renewed; the one in use still lives");
-                Ok(living)
-            }
-            Err(_) => {
-                tracing::warn!("a token is not renewed yet; the one in use still lives");
-                Ok(living)
-            }
+            Ok(Ok(token)) => Ok(token),
+            Ok(Err(_)) | Err(_) => Ok(living),
         }
     }
 
@@ -119,10 +112,14 @@ fn ends_within(token: &AccessToken, margin: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use std::future::{Pending, pending, ready};
+    use std::sync::Arc;
     use std::time::Instant;
+
+    use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
     use crate::error::Code;
+    use crate::logging::{Record, RecordLayer};
 
     fn token(text: &str, seconds: u64) -> AccessToken {
         AccessToken::issued_until(text.into(), Instant::now() + Duration::from_secs(seconds))
@@ -165,6 +162,19 @@ mod tests {
             making.begun = making.begun.checked_sub(PAUSE).unwrap();
         }
         assert_eq!(text(&renewing.token(|| ready(Ok(token("second", 60)))).await.unwrap()), "second");
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_logged_once_however_many_wait() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&seen);
+        let layer = RecordLayer::new(move |record: &Record<'_>| sink.lock().unwrap().push(record.message.to_owned()));
+        let _logged = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+        let renewing = Renewing::default();
+        let fails = || ready(Err(Error::new(Code::PlatformUnavailable, "down")));
+        let (one, two, three) = tokio::join!(renewing.token(fails), renewing.token(fails), renewing.token(fails));
+        assert!(one.is_err() && two.is_err() && three.is_err());
+        assert_eq!(*seen.lock().unwrap(), ["a token cannot be made"]);
     }
 
     #[tokio::test]

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::client::request::unavailable;
 use crate::error::{Code, Error};
 
 /// Work in a task of its own. It goes on when whoever began it goes away: otherwise callers who come and go would begin it
-/// again and again, and nobody would ever have its result. It ends by itself when its patience does.
+/// again and again, and nobody would ever have its result. It ends by itself when its patience does. A failure is logged,
+/// once.
 #[derive(Clone)]
 pub(super) struct SharedWork<T> {
     pub(super) begun: Instant,
@@ -32,11 +34,16 @@ impl<T: Clone + Send + Sync + 'static> SharedWork<T> {
         let runtime = Handle::try_current()
             .map_err(|error| Error::new(Code::Internal, "platform calls need a tokio runtime").with_source(error))?;
         let (done, result) = watch::channel(None);
-        runtime.spawn(async move {
+        let work = async move {
             let late = |_| Err(unavailable(what, &format!("it took over {} s", patience.as_secs())));
             let result = tokio::time::timeout(patience, work).await.unwrap_or_else(late);
+            if let Err(error) = &result {
+                // Here, because those who wait may be many, and may do without.
+                tracing::warn!(error = error.chain(), "{what}");
+            }
             done.send_replace(Some(result));
-        });
+        };
+        runtime.spawn(work.in_current_span());
         Ok(Self { begun: Instant::now(), result, what })
     }
 
