@@ -1,11 +1,41 @@
 //! The authenticated client of a platform.
 //!
-//! One request path serves every resource: see `request`, and `refusal` for what an answer means that is no success. Each
-//! resource has a file of its own.
+//! Each resource has a file of its own, and one request path serves them all.
 //!
-//! - `builder`: clients that are not made from a message
 //! - [`content`]: managed content, files under keys
+//! - `list`: what can be asked of a list
+//! - `builder`: clients that are not made from a message
+//! - `call`, `body`: a request that has not been sent; `address`: where it goes; `trace`: the trace it belongs to
+//! - `request`: how it is sent, `retry`: when it is sent once more
+//! - `response`: its answer, `refusal`: what an answer means that is no success
 //! - `pool`, `tls`: the connections that requests are made over
+//!
+//! # Calls that fail
+//!
+//! Every method that calls the platform fails alike:
+//!
+//! - [`Code::TokenExpired`] or [`Code::TokenInvalid`] when the token is refused, or is known to be past its end;
+//! - [`Code::PlatformUnavailable`] when there is no answer, for an answer that is not what it should be, and for the statuses
+//!   407, 429 and 5xx;
+//! - [`Code::Timeout`] when the invocation's deadline passes;
+//! - [`Code::SkillFailed`] for every other refusal, and for names that no URL can carry. [`Error::http_status`] is the status,
+//!   and [`Error::is_not_found`] tells when there is no such thing. Methods whose names end in `_opt` then give `None`.
+//!
+//! A call that fails is repeated, three times [unless set otherwise](Client::with_retries), when that is safe:
+//!
+//! | failure | which calls are repeated |
+//! |---|---|
+//! | no connection, 429 | all |
+//! | the connection breaks, 502, 503, 504 | those that make no difference the second time: GET, HEAD, PUT and DELETE |
+//! | 500 | downloads of content |
+//!
+//! and only if the body can be [sent again](Body). Before
+//! that there is a pause of the length that the platform asks for in `Retry-After` (when it asks for more than a minute, the
+//! call fails), else of a random length of at most 0.5 s, then 1 s, then 2 s. No call goes on after the deadline of the
+//! invocation. A refused token is renewed once where that is possible.
+//!
+//! Every call carries a `traceparent` (W3C Trace Context). The calls of an invocation belong to one trace; its id is that of
+//! the activation where that is a UUID.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,9 +43,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use url::Url;
 
 use crate::auth::login::{self, Defaults};
@@ -24,17 +55,30 @@ use crate::auth::{AccessToken, FixedToken, ProcessEnvironment, TokenSource};
 use crate::error::{Code, Error};
 use crate::message::Message;
 
+use address::{base_url, fabric_url, is_segment};
+pub use body::Body;
 pub use builder::ClientBuilder;
+use call::Call;
 pub use content::Content;
-use request::{Call, Caller, Response, Wait};
+pub use list::{ListOptions, Order};
+use request::{Caller, Terms};
+use response::Response;
 pub use tls::VerifySslCert;
+use trace::Trace;
 
+pub(crate) mod address;
+mod body;
 mod builder;
+pub(crate) mod call;
 pub mod content;
+mod list;
 mod pool;
 pub(crate) mod refusal;
 pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod retry;
 pub mod tls;
+mod trace;
 
 /// The keys without which no client can be made, in the order in which they are named (contract "fabric-invocation",
 /// section 2).
@@ -49,6 +93,7 @@ const DEFAULT_API_VERSION: u32 = 4;
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     base: Url,
     api_version: u32,
@@ -58,6 +103,7 @@ struct Inner {
     /// What says who asks.
     identity: &'static str,
     leeway: Duration,
+    terms: Terms,
 }
 
 /// How clients are made from messages, beside what the messages say.
@@ -116,7 +162,7 @@ impl Client {
             return Err(incomplete(absent.collect()));
         };
         let base = base_url(url).map_err(|why| Error::new(Code::InvalidMessage, format!("`apiEndpoint` {why}")))?;
-        if !request::is_segment(project) {
+        if !is_segment(project) {
             return Err(Error::new(Code::InvalidMessage, "`projectId` cannot be the name of a project"));
         }
         let token = token.cloned().ok_or_else(|| incomplete(vec!["token"]))?;
@@ -130,6 +176,7 @@ impl Client {
             tokens: Arc::new(FixedToken::new(token)),
             identity: "the message",
             leeway: options.leeway,
+            terms: Terms { trace: message.activation_id().and_then(Trace::of), ..Terms::default() },
         })))
     }
 
@@ -191,20 +238,110 @@ impl Client {
         self.0.tokens.token().await
     }
 
+    /// The same client in another project.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidMessage`] for what cannot be the name of a project.
+    pub fn with_project(&self, project: impl Into<String>) -> Result<Self, Error> {
+        let project = project.into();
+        if !is_segment(&project) {
+            return Err(Error::new(Code::InvalidMessage, format!("{project:?} cannot be the name of a project")));
+        }
+        Ok(self.changed(|client| client.project = project))
+    }
+
+    /// The same client with another limit for the time of a call: 30 s unless set. A short call must be answered in it; of an
+    /// upload or a download each step must. Each attempt has it anew.
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        self.changed(|client| client.terms.timeout = timeout)
+    }
+
+    /// The same client with another number of repetitions of a call that fails: 3 unless set. What is repeated, and when,
+    /// the [module](crate::client#calls-that-fail) says.
+    pub fn with_retries(&self, retries: u32) -> Self {
+        self.changed(|client| client.terms.retries = retries)
+    }
+
+    /// The same client for an invocation that is over at this time: no call goes on after it.
+    pub(crate) fn with_deadline(&self, deadline: Instant) -> Self {
+        self.changed(|client| client.terms.deadline = Some(deadline))
+    }
+
+    fn changed(&self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Inner::clone(&self.0);
+        change(&mut inner);
+        Self(Arc::new(inner))
+    }
+
+    /// A sample message for a skill: the payload, the properties, and this client's platform, project and current token.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidMessage`] when payload or properties cannot be written as JSON, and what the [`TokenSource`] fails with.
+    pub async fn message(
+        &self,
+        payload: &(impl Serialize + ?Sized),
+        properties: &(impl Serialize + ?Sized),
+    ) -> Result<Message, Error> {
+        let message = Message::new(payload)?.with_properties(properties)?;
+        let token = self.token().await?.secret().clone();
+        Ok(message.with_api_endpoint(self.api_endpoint()).with_token(token).with_project_id(self.project()))
+    }
+
     /// Managed content of the project.
     pub fn content(&self) -> Content {
         Content::new(self.clone())
     }
 
+    /// Sends a request whose answer is read piece by piece.
     async fn send(&self, call: Call) -> Result<Response, Error> {
-        let Inner { verify, tokens, leeway, .. } = &*self.0;
-        request::send(Caller { verify, tokens: &**tokens, leeway: *leeway }, call).await
+        let Inner { verify, tokens, leeway, terms, .. } = &*self.0;
+        request::send(Caller { verify, tokens: Some(&**tokens), leeway: *leeway, terms: *terms }, call).await
+    }
+
+    /// Sends a request and reads the JSON that it is answered with.
+    async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        self.send(call).await?.json().await
+    }
+
+    /// Sends a request that is answered with whether it was done: `success`, and a reason when that is false. An answer
+    /// without it, or without a body, counts as done: its status says so.
+    async fn done(&self, call: Call) -> Result<(), Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            success: Option<bool>,
+            message: Option<String>,
+            error: Option<Value>,
+        }
+
+        let failure = call.what_fails().to_owned();
+        let Some(Answer { success, message, error }) = self.send(call).await?.json_or_nothing().await? else {
+            return Ok(());
+        };
+        if success != Some(false) {
+            return Ok(());
+        }
+        let said =
+            message.or_else(|| error.map(|error| error.as_str().map_or_else(|| error.to_string(), str::to_owned)));
+        let said = refusal::words(said.unwrap_or_default().as_bytes(), &[]);
+        let colon = if said.is_empty() { "" } else { ": " };
+        Err(Error::new(Code::SkillFailed, format!("{failure}: the platform did not do it{colon}{said}")))
     }
 
     /// The URL of something in the project: `{api}/fabric/v4/projects/{project}/{segments}`.
     fn project_url<'s>(&'s self, segments: impl IntoIterator<Item = &'s str>) -> Url {
         let inside = ["projects", self.project()].into_iter().chain(segments);
         fabric_url(&self.0.base, self.0.api_version, inside)
+    }
+}
+
+/// What a getter whose name ends in `_opt` makes of "not found".
+fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -260,48 +397,6 @@ fn incomplete(absent: Vec<&str>) -> Error {
         .with_missing(absent)
 }
 
-/// Checks that a URL can be the address of a platform.
-pub(crate) fn base_url(text: &str) -> Result<Url, String> {
-    let url = http_url(text)?;
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("must not have a query or fragment".to_owned());
-    }
-    Ok(url)
-}
-
-/// Checks that a URL is one to make requests to.
-pub(crate) fn http_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
-    check_http(&url)?;
-    Ok(url)
-}
-
-/// As [`http_url`], of what is a URL already.
-pub(crate) fn check_http(url: &Url) -> Result<(), &'static str> {
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("must be an http or https URL");
-    }
-    // The password would be sent, and shown in errors.
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user name or password");
-    }
-    Ok(())
-}
-
-/// A URL as it may be logged: no more than where it leads.
-pub(crate) fn shown_url(text: &str) -> String {
-    Url::parse(text).map_or_else(|_| "not a URL".to_owned(), |url| url.origin().ascii_serialization())
-}
-
-fn fabric_url<'s>(base: &Url, version: u32, segments: impl IntoIterator<Item = &'s str>) -> Url {
-    let mut url = base.clone();
-    // Only URLs without a host have no segments, and `base_url` lets none through.
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(["fabric", &format!("v{version}")]).extend(segments);
-    }
-    url
-}
-
 /// Reads a platform's clock, without authorization (contract "fabric-api", section 2).
 pub(crate) async fn fetch_server_time(base: &Url, verify: &VerifySslCert) -> Result<Timestamp, Error> {
     #[derive(Deserialize)]
@@ -312,106 +407,11 @@ pub(crate) async fn fetch_server_time(base: &Url, verify: &VerifySslCert) -> Res
 
     let url = fabric_url(base, DEFAULT_API_VERSION, ["info"]);
     let what = format!("GET {url}");
-    let info: Info = request::send_open(verify, Call::get(url, &what).wait(Wait::WHOLE)).await?.json().await?;
+    let info: Info = request::send_open(verify, Call::get(url, &what)).await?.json().await?;
     info.server_ts
         .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
         .ok_or_else(|| request::unavailable(&what, "the answer has no serverTs"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing;
-
-    #[test]
-    fn a_message_makes_a_client() {
-        let message = testing::message(&1).with_api_endpoint("http://127.0.0.1:8000/");
-        let client = Client::from_message(&message).unwrap();
-        assert_eq!(client.api_endpoint(), "http://127.0.0.1:8000");
-        assert_eq!(
-            client.project_url(["content", "a b/ü"]).path(),
-            "/fabric/v4/projects/test-project/content/a%20b%2F%C3%BC"
-        );
-    }
-
-    #[test]
-    fn every_absent_or_empty_key_is_named() {
-        let token = testing::Token::new().text();
-        let token = token.expose_secret();
-        for (message, code, missing) in [
-            (serde_json::json!({}), Code::TokenMissing, vec!["apiEndpoint", "token", "projectId"]),
-            (serde_json::json!({"apiEndpoint": "http://h", "projectId": "p"}), Code::TokenMissing, vec!["token"]),
-            (
-                serde_json::json!({"apiEndpoint": "http://h", "projectId": "p", "token": ""}),
-                Code::TokenMissing,
-                vec!["token"],
-            ),
-            (
-                serde_json::json!({"apiEndpoint": "http://h", "projectId": "p", "token": null}),
-                Code::TokenMissing,
-                vec!["token"],
-            ),
-            (
-                serde_json::json!({"apiEndpoint": "", "projectId": "p", "token": token}),
-                Code::InvalidMessage,
-                vec!["apiEndpoint"],
-            ),
-            (
-                serde_json::json!({"apiEndpoint": null, "token": token}),
-                Code::InvalidMessage,
-                vec!["apiEndpoint", "projectId"],
-            ),
-        ] {
-            let error = Client::from_message(&message).unwrap_err();
-            assert_eq!(
-                (error.code(), error.missing()),
-                (code, &missing.iter().map(|&m| m.into()).collect::<Vec<Value>>()[..]),
-                "{message}"
-            );
-            assert!(
-                error
-                    .detail()
-                    .starts_with("Skill message must contain these keys: ('apiEndpoint', 'token', 'projectId')"),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_endpoint_must_be_the_url_of_a_platform() {
-        for url in [
-            "api.example.com",
-            "ftp://h",
-            "file:///etc/passwd",
-            "http://",
-            "http://u:p@h",
-            "http://h?a=b",
-            "http://h#f",
-            "data:x",
-        ] {
-            let error = Client::from_message(testing::message(&1).with_api_endpoint(url)).unwrap_err();
-            assert_eq!(error.code(), Code::InvalidMessage, "{url}");
-            assert!(error.detail().starts_with("`apiEndpoint` "), "{error}");
-        }
-        for project in [".", ".."] {
-            let error = Client::from_message(testing::message(&1).with_project_id(project)).unwrap_err();
-            assert_eq!(error.code(), Code::InvalidMessage);
-        }
-    }
-
-    #[test]
-    fn a_bad_or_expired_token_is_refused() {
-        let with = |token| Client::from_message(testing::message(&1).with_token(token)).unwrap_err();
-        assert_eq!(with("asda".into()).code(), Code::TokenInvalid);
-        assert_eq!(with(testing::Token::new().without("exp").text()).code(), Code::TokenInvalid);
-        assert!(with(testing::Token::new().expired_for(std::time::Duration::from_mins(1)).text()).is_token_expired());
-        let just_now = testing::Token::new().expired_for(std::time::Duration::from_secs(3)).text();
-        assert!(Client::from_message(testing::message(&1).with_token(just_now)).is_ok());
-    }
-
-    #[test]
-    fn debug_does_not_show_the_token() {
-        let shown = format!("{:?}", Client::from_message(testing::message(&1)).unwrap());
-        assert!(shown.contains("test-project") && !shown.contains("eyJ"), "{shown}");
-    }
-}
+mod tests;

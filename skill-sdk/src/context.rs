@@ -31,6 +31,7 @@ impl Context {
         deadline: Option<Instant>,
         over: CancellationToken,
     ) -> Self {
+        let client = client.map(|client| client.map(|client| until(client, deadline)));
         let client = client.map_or_else(OnceLock::new, OnceLock::from);
         Self(Arc::new(Inner { message, client, client_options, deadline, over }))
     }
@@ -57,7 +58,7 @@ impl Context {
             client
         } else {
             let client = Client::from_message_with(&self.0.message, &self.0.client_options)?;
-            self.0.client.get_or_init(|| Ok(client))
+            self.0.client.get_or_init(|| Ok(until(client, self.0.deadline)))
         };
         client.as_ref().map_err(Error::without_source)
     }
@@ -91,6 +92,14 @@ impl Context {
     /// Whether the invocation is over, for threads and loops that cannot await.
     pub fn is_cancelled(&self) -> bool {
         self.0.over.is_cancelled()
+    }
+}
+
+/// A client whose calls end when the invocation does.
+fn until(client: Client, deadline: Option<Instant>) -> Client {
+    match deadline {
+        Some(deadline) => client.with_deadline(deadline),
+        None => client,
     }
 }
 

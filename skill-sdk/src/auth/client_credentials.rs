@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -16,9 +14,12 @@ use url::{Url, form_urlencoded};
 
 use crate::auth::renewing::Renewing;
 use crate::auth::{AccessToken, TokenFuture, TokenSource};
+use crate::client::VerifySslCert;
+use crate::client::address::{http_url, is_segment};
+use crate::client::call::Call;
 use crate::client::refusal::{is_temporary, words};
-use crate::client::request::{self, Call, Response, is_segment};
-use crate::client::{VerifySslCert, http_url};
+use crate::client::request;
+use crate::client::response::Response;
 use crate::error::{Code, Error};
 
 /// What every failure to fetch a token begins with (contract "cdf-iam", section 7).
@@ -179,10 +180,10 @@ impl Grant {
             form.append_pair("client_id", &self.client_id);
             form.append_pair("client_secret", self.client_secret.expose_secret());
         }
-        let call = Call::new(Method::POST, self.token_url.clone(), FAILURE)
+        let call = Call::post(self.token_url.clone(), FAILURE)
             .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
             .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .bytes(Bytes::from(form.finish()));
+            .body(form.finish());
         Ok(if self.secret_in_body { call } else { call.header(AUTHORIZATION, self.basic()?) })
     }
 

@@ -13,7 +13,8 @@ use crate::auth::environment::{
 };
 use crate::auth::token::NOT_A_JWT;
 use crate::auth::{AccessToken, Environment, FixedToken, PersonalAccessConfig, TokenSource, profile};
-use crate::client::{VerifySslCert, shown_url};
+use crate::client::VerifySslCert;
+use crate::client::address::shown_url;
 use crate::error::{Code, Error};
 
 /// The first line of every failure to find credentials (contract "fabric-auth", section 8).

@@ -13,8 +13,10 @@ use url::Url;
 use crate::auth::file::{LONGEST, read_text};
 use crate::auth::jwk::Key;
 use crate::auth::shared_work::SharedWork;
-use crate::client::request::{Call, exchange, unavailable};
-use crate::client::{VerifySslCert, check_http};
+use crate::client::VerifySslCert;
+use crate::client::address::check_http;
+use crate::client::call::Call;
+use crate::client::request::{exchange, unavailable};
 use crate::error::{Code, Error};
 
 /// Most keys of a set. Issuers have a handful.

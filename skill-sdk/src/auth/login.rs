@@ -14,7 +14,7 @@ use crate::auth::environment::{CORTEX_PROJECT, CORTEX_URI, CORTEX_URL};
 use crate::auth::file::read_text;
 use crate::auth::personal_access::expand_home;
 use crate::auth::{Environment, PersonalAccessConfig, ProcessEnvironment};
-use crate::client::base_url;
+use crate::client::address::base_url;
 use crate::error::{Code, Error};
 
 /// Largest answer: bytes, and lines of a JSON text.

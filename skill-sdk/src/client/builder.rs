@@ -13,7 +13,9 @@ use crate::auth::{Environment, PersonalAccessConfig, ProcessEnvironment, TokenSo
 use crate::client::{Client, VerifySslCert};
 use crate::error::{Code, Error};
 
-use super::{DEFAULT_API_VERSION, Inner, base_url, request};
+use super::address::{base_url, is_segment};
+use super::request::Terms;
+use super::{DEFAULT_API_VERSION, Inner};
 
 /// Makes a [`Client`] from whatever says where the platform is, who asks, and for which project. Each value is looked for
 /// on its own, in this order:
@@ -210,7 +212,7 @@ impl ClientBuilder {
     fn client(&self, found: Credentials) -> Result<Client, Error> {
         let invalid = |why: String| Error::new(Code::InvalidMessage, why);
         let base = base_url(&found.url).map_err(|why| invalid(format!("the URL of the platform {why}")))?;
-        if !request::is_segment(&found.project) {
+        if !is_segment(&found.project) {
             return Err(invalid(format!("{:?} cannot be the name of a project", found.project)));
         }
         Ok(Client(Arc::new(Inner {
@@ -221,6 +223,7 @@ impl ClientBuilder {
             tokens: found.tokens,
             identity: found.origin,
             leeway: self.leeway,
+            terms: Terms::default(),
         })))
     }
 }

@@ -2,15 +2,18 @@
 
 use bytes::{Bytes, BytesMut};
 use reqwest::Method;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::AsyncRead;
-use tokio_util::io::ReaderStream;
 use url::Url;
 
-use crate::client::Client;
-use crate::client::request::{self, Call, PIECE, Response, Wait};
+use crate::client::address::is_segment;
+use crate::client::body::Body;
+use crate::client::call::{Call, Wait};
+use crate::client::response::Response;
+use crate::client::retry::Repeat;
+use crate::client::{Client, found};
 use crate::error::{Code, Error};
 
 /// The type of content that has no better one.
@@ -57,9 +60,12 @@ impl Content {
     /// # Errors
     ///
     /// As [`Content`] says.
-    pub async fn upload(&self, key: &str, bytes: impl Into<Bytes>, content_type: &str) -> Result<Value, Error> {
-        let bytes = bytes.into();
-        self.post(key, content_type, |call| call.bytes(bytes)).await
+    pub async fn upload(&self, key: &str, body: impl Into<Body>, content_type: &str) -> Result<Value, Error> {
+        let url = self.url(key)?;
+        let content_type = HeaderValue::from_str(content_type)
+            .map_err(|_| Error::new(Code::SkillFailed, format!("{content_type:?} cannot be the type of content")))?;
+        let call = Call::post(url, format!("cannot upload `{key}`")).wait(Wait::Idle);
+        self.client.json(call.header(CONTENT_TYPE, content_type).body(body)).await
     }
 
     /// Stores what a reader gives under a key, replacing what was there, without holding it in memory.
@@ -73,16 +79,7 @@ impl Content {
         reader: impl AsyncRead + Send + 'static,
         content_type: &str,
     ) -> Result<Value, Error> {
-        self.post(key, content_type, |call| call.stream(ReaderStream::with_capacity(reader, PIECE))).await
-    }
-
-    async fn post(&self, key: &str, content_type: &str, body: impl FnOnce(Call) -> Call) -> Result<Value, Error> {
-        let url = self.url(key)?;
-        let content_type = HeaderValue::from_str(content_type)
-            .map_err(|_| Error::new(Code::SkillFailed, format!("{content_type:?} cannot be the type of content")))?;
-        let call = Call::new(Method::POST, url, format!("cannot upload `{key}`"));
-        let call = body(call.wait(Wait::IDLE).header(CONTENT_TYPE, content_type));
-        self.client.send(call).await?.json().await
+        self.upload(key, Body::reader(reader), content_type).await
     }
 
     /// Opens content for reading.
@@ -91,7 +88,8 @@ impl Content {
     ///
     /// As [`Content`] says; [`Error::is_not_found`] when there is nothing under the key.
     pub async fn download(&self, key: &str) -> Result<Download, Error> {
-        let call = Call::get(self.url(key)?, format!("cannot download `{key}`")).wait(Wait::IDLE);
+        let call = Call::get(self.url(key)?, format!("cannot download `{key}`"));
+        let call = call.wait(Wait::Idle).repeat(Repeat::Download);
         Ok(Download { response: self.client.send(call).await? })
     }
 
@@ -101,11 +99,7 @@ impl Content {
     ///
     /// As [`Content`] says.
     pub async fn download_opt(&self, key: &str) -> Result<Option<Download>, Error> {
-        match self.download(key).await {
-            Ok(download) => Ok(Some(download)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        found(self.download(key).await)
     }
 
     /// Whether there is anything under the key.
@@ -114,12 +108,9 @@ impl Content {
     ///
     /// As [`Content`] says: only a 404 means that there is nothing.
     pub async fn exists(&self, key: &str) -> Result<bool, Error> {
-        let call = Call::new(Method::HEAD, self.url(key)?, format!("cannot look for `{key}`"));
-        match self.client.send(call).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(error),
-        }
+        // Its answer has no body, but says how long that of a GET would be.
+        let call = Call::new(Method::HEAD, self.url(key)?, format!("cannot look for `{key}`")).wait(Wait::Idle);
+        Ok(found(self.client.send(call).await)?.is_some())
     }
 
     /// Lists the content whose keys begin with the prefix; an empty one lists everything.
@@ -150,23 +141,22 @@ impl Content {
         for (name, value) in filter.into_iter().chain(numbers) {
             url.query_pairs_mut().append_pair(name, &value);
         }
-        self.client.send(Call::get(url, "cannot list content")).await?.json().await
+        self.client.json(Call::get(url, "cannot list content")).await
     }
 
-    /// Deletes what is under the key. Gives what the platform answers.
+    /// Deletes what is under the key.
     ///
     /// # Errors
     ///
     /// As [`Content`] says; [`Error::is_not_found`] when there is nothing under the key.
-    pub async fn delete(&self, key: &str) -> Result<Value, Error> {
-        let call = Call::new(Method::DELETE, self.url(key)?, format!("cannot delete `{key}`"));
-        self.client.send(call).await?.json().await
+    pub async fn delete(&self, key: &str) -> Result<(), Error> {
+        self.client.done(Call::delete(self.url(key)?, format!("cannot delete `{key}`"))).await
     }
 
     fn url(&self, key: &str) -> Result<Url, Error> {
         let path = key.trim_start_matches('/');
         // Empty parts inside a key are kept as they are: `a//b` is a key of its own.
-        if path.is_empty() || !path.split('/').all(|part| part.is_empty() || request::is_segment(part)) {
+        if path.is_empty() || !path.split('/').all(|part| part.is_empty() || is_segment(part)) {
             let why = "it is empty, has a part `.` or `..`, or holds control characters";
             return Err(Error::new(Code::SkillFailed, format!("{key:?} cannot be the key of content: {why}")));
         }
@@ -188,7 +178,7 @@ impl Download {
 
     /// The length in bytes, where the platform says it.
     pub fn content_length(&self) -> Option<u64> {
-        self.response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+        self.response.content_length()
     }
 
     /// The next piece; `None` at the end.
@@ -197,7 +187,7 @@ impl Download {
     ///
     /// [`Code::PlatformUnavailable`] when the connection breaks or nothing comes for 30 s.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        self.response.chunk().await
+        Ok(self.response.chunk().await?)
     }
 
     /// All of it. This holds the whole content in memory.

@@ -1,130 +1,73 @@
 //! How a request is made: one way for all resources.
 
+use std::error::Error as StdError;
 use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::io;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use futures_core::Stream;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, StatusCode};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
+use reqwest::multipart::{self, Part};
 use secrecy::ExposeSecret;
-use serde::de::DeserializeOwned;
-use url::Url;
 
 use crate::auth::{AccessToken, TokenSource};
 use crate::error::{Code, Error};
 
+use super::body::Progress;
+use super::call::{Call, Form, Wait};
 use super::pool;
-use super::refusal::{self, Refusal};
+use super::response::Response;
+use super::retry::{self, Cause, Failure, Repeat};
 use super::tls::VerifySslCert;
+use super::trace::{TRACEPARENT, Trace};
 
-/// Longest wait for an answer, and for each step of a transfer, unless said otherwise.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Most bytes of a JSON answer that are read.
-const JSON_LIMIT: usize = 16 * 1024 * 1024;
-
-/// How long a call may take.
-#[derive(Clone, Copy)]
-pub(crate) struct Wait {
-    limit: Duration,
-    /// Whether progress of the request's body starts the wait anew.
-    renewed_by_progress: bool,
-}
-
-impl Wait {
-    /// For calls that are short: the whole answer must have come in this time.
-    pub(crate) const WHOLE: Self = Self { limit: PATIENCE, renewed_by_progress: false };
-    /// For transfers, which take as long as they take while they get on.
-    pub(crate) const IDLE: Self = Self { limit: PATIENCE, renewed_by_progress: true };
-}
-
-/// A request that has not been sent.
-pub(crate) struct Call {
-    head: Head,
-    body: Option<Body>,
-}
-
-/// A request without its body.
-struct Head {
-    method: Method,
-    url: Url,
-    /// What fails if this fails, as the start of an error text.
-    failure: String,
-    wait: Wait,
-    headers: HeaderMap,
-}
-
-/// What a request carries.
-enum Body {
-    /// Can be sent again.
-    Bytes(Bytes),
-    /// Can be sent once.
-    Stream(BodyStream),
-}
-
-type BodyStream = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
-
-impl Call {
-    pub(crate) fn new(method: Method, url: Url, failure: impl Into<String>) -> Self {
-        let head = Head { method, url, failure: failure.into(), wait: Wait::WHOLE, headers: HeaderMap::new() };
-        Self { head, body: None }
-    }
-
-    pub(crate) fn get(url: Url, failure: impl Into<String>) -> Self {
-        Self::new(Method::GET, url, failure)
-    }
-
-    pub(crate) fn wait(mut self, wait: Wait) -> Self {
-        self.head.wait = wait;
-        self
-    }
-
-    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.head.headers.insert(name, value);
-        self
-    }
-
-    /// With a body that can be sent again.
-    pub(crate) fn bytes(mut self, bytes: Bytes) -> Self {
-        self.body = Some(Body::Bytes(bytes));
-        self
-    }
-
-    /// With a body that can be sent once.
-    pub(crate) fn stream(mut self, stream: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static) -> Self {
-        self.body = Some(Body::Stream(Box::pin(stream)));
-        self
-    }
-
-    /// The body of the next attempt and its length where it is known, and whether one more can follow.
-    fn next_body(&mut self) -> (Option<(BodyStream, Option<u64>)>, bool) {
-        match self.body.take() {
-            None => (None, true),
-            Some(Body::Bytes(bytes)) => {
-                let (length, pieces) = (bytes.len() as u64, Pieces(bytes.clone()));
-                self.body = Some(Body::Bytes(bytes));
-                (Some((Box::pin(pieces), Some(length))), true)
-            }
-            Some(Body::Stream(stream)) => (Some((stream, None)), false),
-        }
-    }
-}
+/// Longest wait for an answer, and for each step of a transfer, unless said otherwise (contract "fabric-api", section 1).
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// In whose name a request is made.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'a> {
     pub(crate) verify: &'a VerifySslCert,
-    pub(crate) tokens: &'a dyn TokenSource,
+    /// Where tokens are from, for a call that carries one.
+    pub(crate) tokens: Option<&'a dyn TokenSource>,
     /// How long after its end a token is still sent.
     pub(crate) leeway: Duration,
+    pub(crate) terms: Terms,
+}
+
+/// For how long, and how often, an answer is waited for.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    /// Longest wait for an answer, and for each step of a transfer.
+    pub(crate) timeout: Duration,
+    /// How often a call that failed may be repeated.
+    pub(crate) retries: u32,
+    /// After which nobody wants the answer.
+    pub(crate) deadline: Option<Instant>,
+    /// The trace of the invocation; each call has one of its own where there is none.
+    pub(super) trace: Option<Trace>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { timeout: DEFAULT_TIMEOUT, retries: retry::DEFAULT_RETRIES, deadline: None, trace: None }
+    }
+}
+
+impl Terms {
+    /// The pause before a call is repeated that has failed so often; `None` when it is not.
+    fn pause(&self, repeat: Repeat, failure: &Failure, failed: u32) -> Option<Duration> {
+        if failed > self.retries || !repeat.allows(failure.cause) {
+            return None;
+        }
+        let pause = retry::pause(failure.asked, failed)?;
+        let in_time = self.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
+        in_time.then_some(pause)
+    }
 }
 
 /// Sends a request. An answer whose status is not a success is an error. After a refusal of the token it is sent once more
-/// if there is another token, and if its body can be sent again.
+/// if there is another token, and after other failures as often as the terms and the kind of call allow; either only if
+/// its body can be sent again. The error is that of the last attempt.
 ///
 /// # Errors
 ///
@@ -132,84 +75,168 @@ pub(crate) struct Caller<'a> {
 ///   "fabric-auth", section 7): the former when the token is past its end or the platform's words say so. A token that
 ///   is past it already is not sent at all.
 /// - [`Code::PlatformUnavailable`] when there is no answer, and for 407, 429 and 5xx.
-/// - [`Code::SkillFailed`] with the [status](Error::http_status) for every other refusal.
+/// - [`Code::SkillFailed`] with the [status](Error::http_status) for every other refusal, and for a body that cannot be read.
+/// - [`Code::Timeout`] when the deadline passes.
 /// - What the source of tokens fails with.
-pub(crate) async fn send(caller: Caller<'_>, mut call: Call) -> Result<Response, Error> {
-    let mut token = caller.tokens.token().await?;
-    let mut renewed = false;
-    loop {
-        token.check_expiry(caller.leeway)?;
-        let (body, again) = call.next_body();
-        let response = attempt(caller.verify, Some(&token), &call.head, body).await?;
-        if response.is_success() {
-            return Ok(response);
-        }
-        let refused = response.refuses_token();
-        let error = response.refusal(Some(&token)).await;
-        if !refused || renewed {
-            return Err(error);
-        }
-        match caller.tokens.renew(&token).await {
-            Ok(Some(other)) if again => token = other,
-            Ok(_) => return Err(error),
-            // That nobody could be asked for another token is worth another try.
-            Err(why) if why.code() == Code::PlatformUnavailable => return Err(why),
-            Err(why) => return Err(error.with_source(why)),
-        }
-        renewed = true;
+pub(crate) async fn send(caller: Caller<'_>, call: Call) -> Result<Response, Error> {
+    let Some(deadline) = caller.terms.deadline else { return repeated(caller, call).await };
+    let what = call.head.failure.clone();
+    match tokio::time::timeout_at(deadline.into(), repeated(caller, call)).await {
+        Ok(result) => result,
+        Err(_) => Err(overdue(&what)),
     }
 }
 
-/// Sends a request that needs no token.
+/// Sends a request that needs no token, with the terms that hold unless said otherwise.
 ///
 /// # Errors
 ///
 /// As for [`send`].
 pub(crate) async fn send_open(verify: &VerifySslCert, call: Call) -> Result<Response, Error> {
-    let response = exchange(verify, call).await?;
-    if response.is_success() { Ok(response) } else { Err(response.refusal(None).await) }
+    send(Caller { verify, tokens: None, leeway: Duration::ZERO, terms: Terms::default() }, call).await
 }
 
-/// Sends a request that needs no token, and gives the answer whatever its status.
+/// Sends a request that needs no token once, and gives the answer whatever its status.
 ///
 /// # Errors
 ///
 /// [`Code::PlatformUnavailable`] when there is no answer.
 pub(crate) async fn exchange(verify: &VerifySslCert, mut call: Call) -> Result<Response, Error> {
-    let (body, _) = call.next_body();
-    attempt(verify, None, &call.head, body).await
+    let attempt = Attempt { verify, token: None, terms: &Terms::default(), trace: Trace::new() };
+    Ok(attempt.exchange(&mut call).await?)
 }
 
-async fn attempt(
-    verify: &VerifySslCert,
-    token: Option<&AccessToken>,
-    head: &Head,
-    body: Option<(BodyStream, Option<u64>)>,
-) -> Result<Response, Error> {
-    let Head { method, url, failure, wait, headers } = head;
-    let http = pool::http(url, verify).await?;
-    let mut request = http.request(method.clone(), url.clone()).headers(headers.clone());
-    if let Some(token) = token {
-        request = request.header(AUTHORIZATION, bearer(token)?);
+async fn repeated(caller: Caller<'_>, mut call: Call) -> Result<Response, Error> {
+    let Caller { verify, tokens, leeway, terms } = caller;
+    let trace = terms.trace.unwrap_or_else(Trace::new);
+    let mut token = current(tokens).await?;
+    let (mut failed, mut renewed) = (0, false);
+    loop {
+        if let Some(token) = &token {
+            token.check_expiry(leeway)?;
+        }
+        let attempt = Attempt { verify, token: token.as_ref(), terms: &terms, trace };
+        let failure = match attempt.send(&mut call).await {
+            Ok(response) => return Ok(response),
+            Err(failure) => failure,
+        };
+        if failure.cause == Cause::TokenRefused {
+            let (Some(tokens), Some(refused), false) = (tokens, &token, renewed) else { return Err(failure.error) };
+            let other = other_than(refused, tokens, failure.error).await;
+            // Whoever calls next has the other token, even if this call cannot be repeated.
+            token = Some(other.and_then(|(other, error)| if call.can_be_sent() { Ok(other) } else { Err(error) })?);
+            renewed = true;
+            continue;
+        }
+        failed += 1;
+        let pause = call.can_be_sent().then(|| terms.pause(call.head.repeat, &failure, failed)).flatten();
+        let Some(pause) = pause else { return Err(failure.error) };
+        tracing::debug!(error = failure.error.chain(), ?pause, "the call is repeated");
+        tokio::time::sleep(pause).await;
+        // It may have ended meanwhile.
+        token = current(tokens).await?;
     }
-    let progress = Progress::new();
-    if let Some((stream, length)) = body {
-        request = request.body(reqwest::Body::wrap_stream(Watched { stream, progress: progress.clone() }));
-        // hyper sends a stream in chunks unless the length is declared.
-        if let Some(length) = length {
-            request = request.header(CONTENT_LENGTH, length);
+}
+
+async fn current(tokens: Option<&dyn TokenSource>) -> Result<Option<AccessToken>, Error> {
+    match tokens {
+        Some(tokens) => tokens.token().await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Another token than the one that was refused, and the refusal. The failure is the refusal where there is none.
+async fn other_than(
+    refused: &AccessToken,
+    tokens: &dyn TokenSource,
+    refusal: Error,
+) -> Result<(AccessToken, Error), Error> {
+    match tokens.renew(refused).await {
+        Ok(Some(other)) => Ok((other, refusal)),
+        Ok(None) => Err(refusal),
+        // That nobody could be asked for another token is worth another try.
+        Err(why) if why.code() == Code::PlatformUnavailable => Err(why),
+        Err(why) => Err(refusal.with_source(why)),
+    }
+}
+
+/// One attempt of a call.
+struct Attempt<'a> {
+    verify: &'a VerifySslCert,
+    token: Option<&'a AccessToken>,
+    terms: &'a Terms,
+    trace: Trace,
+}
+
+impl Attempt<'_> {
+    /// Sends it, and fails unless the answer is a success. That of a short call is read.
+    async fn send(&self, call: &mut Call) -> Result<Response, Failure> {
+        let response = self.exchange(call).await?;
+        if !response.is_success() {
+            return Err(response.refusal(self.token).await);
+        }
+        match call.head.wait {
+            Wait::Whole => response.read_ahead().await,
+            Wait::Idle => Ok(response),
         }
     }
-    let origin = || url.origin().ascii_serialization();
-    let began = Instant::now();
-    let answer = within(*wait, &progress, request.send()).await.map_err(|why| match why {
-        Stalled::Silent => unavailable(failure, &format!("{} did not answer in {} s", origin(), wait.limit.as_secs())),
-        Stalled::Failed(error) => {
-            unavailable(failure, &format!("no answer from {}", origin())).with_source(error.without_url())
+
+    /// Sends it, and gives the answer whatever its status.
+    async fn exchange(&self, call: &mut Call) -> Result<Response, Failure> {
+        let progress = Progress::new();
+        let request = self.request(call, &progress).await?;
+        let Call { head, .. } = call;
+        let failure = &head.failure;
+        let Terms { timeout, deadline, .. } = *self.terms;
+        let origin = || head.url.origin().ascii_serialization();
+        let began = Instant::now();
+        let answer = match within(timeout, head.wait, &progress, request.send()).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) => return Err(no_answer(failure, &origin(), error, &progress)),
+            None => {
+                let why = format!("{} did not answer in {timeout:?}", origin());
+                return Err(Failure::of(Cause::Silent, unavailable(failure, &why)));
+            }
+        };
+        let until = (head.wait == Wait::Whole).then(|| began + timeout);
+        Ok(Response { answer, failure: failure.clone(), patience: timeout, until, deadline, ahead: None })
+    }
+
+    async fn request(&self, call: &mut Call, progress: &Progress) -> Result<reqwest::RequestBuilder, Failure> {
+        let lasting = |error| Failure::of(Cause::Lasting, error);
+        let http = pool::http(&call.head.url, self.verify).await.map_err(lasting)?;
+        let Call { head, body } = call;
+        let mut request = http.request(head.method.clone(), head.url.clone()).headers(head.headers.clone());
+        if let Some(header) = self.trace.parent() {
+            request = request.header(TRACEPARENT, header);
         }
+        if let Some(token) = self.token {
+            request = request.header(AUTHORIZATION, bearer(token).map_err(lasting)?);
+        }
+        let Some(body) = body else { return Ok(request) };
+        let outgoing = body.next(&head.failure).await.map_err(lasting)?;
+        let length = outgoing.length;
+        let body = reqwest::Body::wrap_stream(outgoing.watched(progress));
+        Ok(match (&head.form, length) {
+            (Some(form), length) => request.multipart(multipart(form, body, length).map_err(lasting)?),
+            // hyper sends a stream in chunks unless the length is declared.
+            (None, Some(length)) => request.header(CONTENT_LENGTH, length).body(body),
+            (None, None) => request.body(body),
+        })
+    }
+}
+
+fn multipart(form: &Form, body: reqwest::Body, length: Option<u64>) -> Result<multipart::Form, Error> {
+    let part = match length {
+        Some(length) => Part::stream_with_length(body, length),
+        None => Part::stream(body),
+    };
+    let part = part.file_name(form.file_name.clone()).mime_str(&form.content_type).map_err(|error| {
+        let detail = format!("{:?} is no media type", form.content_type);
+        Error::new(Code::SkillFailed, detail).with_source(error)
     })?;
-    let until = (!wait.renewed_by_progress).then(|| began + wait.limit);
-    Ok(Response { answer, failure: failure.clone(), patience: wait.limit, until })
+    let (name, text) = form.text.clone();
+    Ok(multipart::Form::new().text(name, text).part(form.name, part))
 }
 
 fn bearer(token: &AccessToken) -> Result<HeaderValue, Error> {
@@ -220,160 +247,53 @@ fn bearer(token: &AccessToken) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
+/// Why there is no answer.
+fn no_answer(failure: &str, origin: &str, error: reqwest::Error, progress: &Progress) -> Failure {
+    if let Some(why) = progress.take_failure() {
+        let error = Error::new(Code::SkillFailed, format!("{failure}: what was to be sent cannot be read"));
+        return Failure::of(Cause::Lasting, error.with_source(why));
+    }
+    let cause = match (error.is_connect(), is_of_certificate(&error)) {
+        (_, true) => Cause::Lasting,
+        (true, false) => Cause::NotConnected,
+        (false, false) => Cause::Broken,
+    };
+    let error = unavailable(failure, &format!("no answer from {origin}")).with_source(error.without_url());
+    Failure::of(cause, error)
+}
+
+/// Whether a connection failed because of who is at its other end.
+fn is_of_certificate(error: &reqwest::Error) -> bool {
+    let first: &(dyn StdError + 'static) = error;
+    let mut links = std::iter::successors(Some(first), |&link| link.source());
+    links.any(|link| link.downcast_ref().and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>()))
+}
+
 pub(crate) fn unavailable(failure: &str, why: &str) -> Error {
     Error::new(Code::PlatformUnavailable, format!("{failure}: {why}"))
 }
 
-/// Whether a name can be a segment of a path. Empty ones vanish, dots mean a place above, in every spelling, and tabs and
-/// line ends are taken out before a URL is read (WHATWG URL, "double-dot path segment", "ASCII tab or newline"): the
-/// request would be for something else.
-pub(crate) fn is_segment(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains(char::is_control)
+/// The failure of a call that nobody waits for any more.
+pub(super) fn overdue(failure: &str) -> Error {
+    Error::new(Code::Timeout, format!("{failure}: the deadline of the invocation has passed"))
 }
 
-/// An answer.
-pub(crate) struct Response {
-    answer: reqwest::Response,
-    failure: String,
-    /// Longest wait for the next piece of its body.
-    patience: Duration,
-    /// When all of it must have come, if it has not as long as it gets on.
-    until: Option<Instant>,
-}
-
-impl Response {
-    pub(crate) fn status(&self) -> StatusCode {
-        self.answer.status()
-    }
-
-    fn is_success(&self) -> bool {
-        self.status().is_success() && !refusal::is_of_token(self.status(), self.headers())
-    }
-
-    fn refuses_token(&self) -> bool {
-        refusal::is_of_token(self.status(), self.headers())
-    }
-
-    pub(crate) fn headers(&self) -> &HeaderMap {
-        self.answer.headers()
-    }
-
-    /// The next piece of the body.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let failure = &self.failure;
-        let idle = Instant::now() + self.patience;
-        let until = self.until.map_or(idle, |until| until.min(idle));
-        match tokio::time::timeout_at(until.into(), self.answer.chunk()).await {
-            Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(unavailable(failure, "the answer broke off").with_source(error.without_url())),
-            Err(_) => Err(unavailable(failure, &format!("the answer did not come in {} s", self.patience.as_secs()))),
-        }
-    }
-
-    /// The body as JSON, of which at most 16 MiB are read.
-    pub(crate) async fn json<T: DeserializeOwned>(mut self) -> Result<T, Error> {
-        let body = self.read(JSON_LIMIT).await?;
-        if body.len() > JSON_LIMIT {
-            return Err(unavailable(&self.failure, &format!("the answer is over {JSON_LIMIT} bytes")));
-        }
-        serde_json::from_slice(&body).map_err(|error| {
-            // serde's words would quote the answer.
-            let place = format!("line {}, column {}", error.line(), error.column());
-            unavailable(&self.failure, &format!("the answer is not the JSON that was expected ({place})"))
-        })
-    }
-
-    /// Reads up to the limit and, if there is more, a little beyond.
-    pub(crate) async fn read(&mut self, limit: usize) -> Result<Bytes, Error> {
-        let mut body = BytesMut::new();
-        while body.len() <= limit {
-            match self.chunk().await? {
-                Some(chunk) => body.extend_from_slice(&chunk),
-                None => break,
-            }
-        }
-        Ok(body.freeze())
-    }
-
-    /// The failure that an answer means which is no success.
-    async fn refusal(mut self, token: Option<&AccessToken>) -> Error {
-        let body = self.read(refusal::LONGEST).await.unwrap_or_default();
-        let refusal = Refusal { status: self.status(), headers: self.headers(), body: &body };
-        refusal.error(&self.failure, token)
-    }
-}
-
-/// When a body last got on.
-#[derive(Clone)]
-struct Progress(Arc<Mutex<Instant>>);
-
-impl Progress {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
-    }
-
-    fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    fn last(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Bytes that go out in pieces, so that progress can be seen.
-struct Pieces(Bytes);
-
-/// Size of the pieces in which a body goes out, in bytes.
-pub(crate) const PIECE: usize = 64 * 1024;
-
-impl Stream for Pieces {
-    type Item = std::io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let length = self.0.len().min(PIECE);
-        let piece = self.0.split_to(length);
-        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
-    }
-}
-
-/// A body that notes its progress.
-struct Watched {
-    stream: BodyStream,
-    progress: Progress,
-}
-
-impl Stream for Watched {
-    type Item = std::io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.stream.as_mut().poll_next(context);
-        if next.is_ready() {
-            self.progress.note();
-        }
-        next
-    }
-}
-
-enum Stalled {
-    Silent,
-    Failed(reqwest::Error),
-}
-
+/// The answer; `None` when it has not come in time.
 async fn within(
+    timeout: Duration,
     wait: Wait,
     progress: &Progress,
     answer: impl Future<Output = reqwest::Result<reqwest::Response>>,
-) -> Result<reqwest::Response, Stalled> {
+) -> Option<reqwest::Result<reqwest::Response>> {
     let mut answer = std::pin::pin!(answer);
-    let mut until = Instant::now() + wait.limit;
+    let mut until = Instant::now() + timeout;
     loop {
         if let Ok(answer) = tokio::time::timeout_at(until.into(), answer.as_mut()).await {
-            return answer.map_err(Stalled::Failed);
+            return Some(answer);
         }
-        let renewed = progress.last() + wait.limit;
-        if !wait.renewed_by_progress || renewed <= until {
-            return Err(Stalled::Silent);
+        let renewed = progress.last() + timeout;
+        if wait == Wait::Whole || renewed <= until {
+            return None;
         }
         until = renewed;
     }
