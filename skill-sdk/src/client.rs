@@ -71,6 +71,7 @@ mod body;
 mod builder;
 pub(crate) mod call;
 pub mod content;
+mod download;
 mod list;
 mod pool;
 pub(crate) mod refusal;

@@ -49,6 +49,7 @@ struct Class {
     missing: Vec<Value>,
     pointer: Option<String>,
     http_status: Option<u16>,
+    details: Option<Value>,
     source: Option<BoxError>,
 }
 
@@ -56,7 +57,7 @@ impl Error {
     /// A failure of the given kind. The detail says what happened to this invocation, for a person to read.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let detail = shorten(detail.into());
-        let class = Class { code, missing: Vec::new(), pointer: None, http_status: None, source: None };
+        let class = Class { code, missing: Vec::new(), pointer: None, http_status: None, details: None, source: None };
         Self(Box::new(Inner { detail, class }))
     }
 
@@ -75,6 +76,12 @@ impl Error {
     /// Records the HTTP status with which a platform refused.
     pub fn with_http_status(mut self, status: u16) -> Self {
         self.0.class.http_status = Some(status);
+        self
+    }
+
+    /// Records what a platform said in particular about why it refused.
+    pub(crate) fn with_details(mut self, details: Value) -> Self {
+        self.0.class.details = Some(details);
         self
     }
 
@@ -113,6 +120,13 @@ impl Error {
     /// The HTTP status with which a platform refused, if one did.
     pub fn http_status(&self) -> Option<u16> {
         self.0.class.http_status
+    }
+
+    /// What a platform said in particular about why it refused, if it did: an object of paths with a `message` each, or a list
+    /// of objects with `path` and `message`, or with `name` and `type` of what depends on the thing (contract "fabric-api",
+    /// section 1). The detail has it as text.
+    pub fn details(&self) -> Option<&Value> {
+        self.0.class.details.as_ref()
     }
 
     /// Whether the token had expired: seen in its claims, or said by a platform.
@@ -244,6 +258,7 @@ impl From<SkillError> for Error {
                     to.missing.clone_from(&class.missing);
                     to.pointer.clone_from(&class.pointer);
                     to.http_status = class.http_status;
+                    to.details.clone_from(&class.details);
                 }
                 error
             }
@@ -314,6 +329,8 @@ pub(crate) struct Wire<'a> {
     pointer: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     http_status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    details: Option<Cow<'a, Value>>,
 }
 
 impl<'a> From<&'a Error> for Wire<'a> {
@@ -324,6 +341,7 @@ impl<'a> From<&'a Error> for Wire<'a> {
             missing: error.missing().into(),
             pointer: error.pointer().map(Into::into),
             http_status: error.http_status(),
+            details: error.details().map(Cow::Borrowed),
         }
     }
 }
@@ -335,6 +353,7 @@ impl From<Wire<'_>> for Error {
         let mut error = Error::new(code, wire.detail).with_missing(wire.missing.into_owned());
         error.0.class.pointer = wire.pointer.map(Cow::into_owned);
         error.0.class.http_status = wire.http_status;
+        error.0.class.details = wire.details.map(Cow::into_owned);
         error
     }
 }

@@ -1,20 +1,25 @@
 //! Managed content: files under keys (contract "fabric-api", section 3).
 
-use bytes::{Bytes, BytesMut};
+use std::path::Path;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio::io::AsyncRead;
 use url::Url;
 
 use crate::client::address::is_segment;
 use crate::client::body::Body;
-use crate::client::call::{Call, Wait};
-use crate::client::response::Response;
+use crate::client::call::{Call, Form, Wait};
 use crate::client::retry::Repeat;
 use crate::client::{Client, found};
 use crate::error::{Code, Error};
+
+pub use super::download::Download;
+
+mod directory;
 
 /// The type of content that has no better one.
 pub const OCTET_STREAM: &str = "application/octet-stream";
@@ -24,30 +29,31 @@ pub const OCTET_STREAM: &str = "application/octet-stream";
 /// Keys are paths such as `reports/2024/may.csv`; leading slashes are dropped. Parts of a key may hold any character
 /// but control ones; a key that is empty or has a part `.` or `..` is refused too, because no URL can carry it.
 ///
-/// Every method fails as platform calls do: [`Code::TokenExpired`] or [`Code::TokenInvalid`] when the token is refused,
-/// [`Code::PlatformUnavailable`] when there is no answer or one of 429 and 5xx, and [`Code::SkillFailed`] with the
-/// [status](Error::http_status) otherwise.
+/// Every method fails as all [calls](crate::client#calls-that-fail) do.
 #[derive(Clone, Debug)]
 pub struct Content {
     client: Client,
 }
 
 /// What a list says about one piece of content.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ContentEntry {
     /// Under which key it is.
     pub key: String,
     /// Its media type, as it was given on upload.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
     /// When it was last written: ISO 8601, as the platform writes it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_modified: Option<String>,
     /// Its length in bytes.
     #[serde(default)]
     pub size: u64,
+    /// Whatever else the platform says.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 impl Content {
@@ -55,11 +61,12 @@ impl Content {
         Self { client }
     }
 
-    /// Stores bytes under a key, replacing what was there. Gives what the platform answers.
+    /// Stores bytes, a file, or what a reader or stream gives under a key, replacing what was there: see [`Body`]. It goes
+    /// out as it is (`POST content/{key}`), with its length where that is known. Gives what the platform answers.
     ///
     /// # Errors
     ///
-    /// As [`Content`] says.
+    /// As [`Content`] says, and [`Code::SkillFailed`] when what is to be sent cannot be read: then nothing is stored.
     pub async fn upload(&self, key: &str, body: impl Into<Body>, content_type: &str) -> Result<Value, Error> {
         let url = self.url(key)?;
         let content_type = HeaderValue::from_str(content_type)
@@ -68,11 +75,31 @@ impl Content {
         self.client.json(call.header(CONTENT_TYPE, content_type).body(body)).await
     }
 
+    /// As [`upload`](Self::upload), as a form (`multipart/form-data`) with the key in its field `key` and the content, which has
+    /// a file name here, in its field `content`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`upload`](Self::upload).
+    pub async fn upload_form(
+        &self,
+        key: &str,
+        file_name: &str,
+        body: impl Into<Body>,
+        content_type: &str,
+    ) -> Result<Value, Error> {
+        let key = parts(key)?.join("/");
+        let call = Call::post(self.client.project_url(["content"]), format!("cannot upload `{key}`"));
+        let (file_name, content_type) = (file_name.to_owned(), content_type.to_owned());
+        let form = Form { text: ("key", key), name: "content", file_name, content_type };
+        self.client.json(call.wait(Wait::Idle).body(body).form(form)).await
+    }
+
     /// Stores what a reader gives under a key, replacing what was there, without holding it in memory.
     ///
     /// # Errors
     ///
-    /// As [`Content`] says; a reader that fails ends the upload, and nothing is stored.
+    /// As for [`upload`](Self::upload).
     pub async fn upload_streaming(
         &self,
         key: &str,
@@ -80,6 +107,27 @@ impl Content {
         content_type: &str,
     ) -> Result<Value, Error> {
         self.upload(key, Body::reader(reader), content_type).await
+    }
+
+    /// Stores every file below a folder, each under the key of the folder, `/`, and its path from there. Files and folders
+    /// whose names start with a dot are left out, links to folders are not followed. A few files go at a time. Gives the keys,
+    /// in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// As for [`upload`](Self::upload), with the first failure; what was stored before it stays. [`Code::SkillFailed`] also
+    /// for a folder that cannot be read, and for names that are not UTF-8.
+    pub async fn upload_directory(&self, source: impl AsRef<Path>, key: &str) -> Result<Vec<String>, Error> {
+        /// As many as go at a time.
+        const AT_A_TIME: usize = 4;
+
+        let prefix = key.trim_matches('/').to_owned();
+        let files = directory::files(source.as_ref().to_owned(), prefix).await?;
+        let uploads = files
+            .iter()
+            .map(|(path, key)| async move { self.upload(key, Body::file(path), OCTET_STREAM).await.map(drop) });
+        stream::iter(uploads).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
+        Ok(files.into_iter().map(|(_, key)| key).collect())
     }
 
     /// Opens content for reading.
@@ -90,7 +138,7 @@ impl Content {
     pub async fn download(&self, key: &str) -> Result<Download, Error> {
         let call = Call::get(self.url(key)?, format!("cannot download `{key}`"));
         let call = call.wait(Wait::Idle).repeat(Repeat::Download);
-        Ok(Download { response: self.client.send(call).await? })
+        Ok(Download::new(self.client.send(call).await?))
     }
 
     /// Opens content for reading, or gives `None` when there is nothing under the key.
@@ -100,6 +148,16 @@ impl Content {
     /// As [`Content`] says.
     pub async fn download_opt(&self, key: &str) -> Result<Option<Download>, Error> {
         found(self.download(key).await)
+    }
+
+    /// Writes content to a file, and gives the number of bytes. A file that is there is replaced when all has come: see
+    /// [`Download::save`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Content`] says, and [`Code::SkillFailed`] when the file cannot be written.
+    pub async fn download_file(&self, key: &str, path: impl AsRef<Path>) -> Result<u64, Error> {
+        self.download(key).await?.save(path).await
     }
 
     /// Whether there is anything under the key.
@@ -154,71 +212,17 @@ impl Content {
     }
 
     fn url(&self, key: &str) -> Result<Url, Error> {
-        let path = key.trim_start_matches('/');
-        // Empty parts inside a key are kept as they are: `a//b` is a key of its own.
-        if path.is_empty() || !path.split('/').all(|part| part.is_empty() || is_segment(part)) {
-            let why = "it is empty, has a part `.` or `..`, or holds control characters";
-            return Err(Error::new(Code::SkillFailed, format!("{key:?} cannot be the key of content: {why}")));
-        }
-        Ok(self.client.project_url(std::iter::once("content").chain(path.split('/'))))
+        Ok(self.client.project_url(std::iter::once("content").chain(parts(key)?)))
     }
 }
 
-/// Content that is being read. Its body is read as it is asked for and never held as a whole, unless
-/// [`bytes`](Self::bytes) does.
-pub struct Download {
-    response: Response,
-}
-
-impl Download {
-    /// The media type that was given on upload.
-    pub fn content_type(&self) -> Option<&str> {
-        self.response.headers().get(CONTENT_TYPE)?.to_str().ok()
+/// The parts of a key, each of which is a segment of a path.
+fn parts(key: &str) -> Result<Vec<&str>, Error> {
+    let path = key.trim_start_matches('/');
+    // Empty parts inside a key are kept as they are: `a//b` is a key of its own.
+    if path.is_empty() || !path.split('/').all(|part| part.is_empty() || is_segment(part)) {
+        let why = "it is empty, has a part `.` or `..`, or holds control characters";
+        return Err(Error::new(Code::SkillFailed, format!("{key:?} cannot be the key of content: {why}")));
     }
-
-    /// The length in bytes, where the platform says it.
-    pub fn content_length(&self) -> Option<u64> {
-        self.response.content_length()
-    }
-
-    /// The next piece; `None` at the end.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::PlatformUnavailable`] when the connection breaks or nothing comes for 30 s.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        Ok(self.response.chunk().await?)
-    }
-
-    /// All of it. This holds the whole content in memory.
-    ///
-    /// # Errors
-    ///
-    /// As [`chunk`](Self::chunk).
-    pub async fn bytes(mut self) -> Result<Bytes, Error> {
-        let mut whole = BytesMut::new();
-        while let Some(chunk) = self.chunk().await? {
-            whole.extend_from_slice(&chunk);
-        }
-        Ok(whole.freeze())
-    }
-
-    /// Writes all of it, piece by piece, and gives the number of bytes.
-    ///
-    /// # Errors
-    ///
-    /// As [`chunk`](Self::chunk), and [`Code::SkillFailed`] when the writer fails.
-    pub async fn copy_to(mut self, writer: &mut (impl tokio::io::AsyncWrite + Unpin)) -> Result<u64, Error> {
-        use tokio::io::AsyncWriteExt;
-
-        let failed =
-            |error: std::io::Error| Error::new(Code::SkillFailed, "cannot write the content").with_source(error);
-        let mut written = 0;
-        while let Some(chunk) = self.chunk().await? {
-            writer.write_all(&chunk).await.map_err(failed)?;
-            written += chunk.len() as u64;
-        }
-        writer.flush().await.map_err(failed)?;
-        Ok(written)
-    }
+    Ok(path.split('/').collect())
 }

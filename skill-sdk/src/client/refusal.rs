@@ -48,9 +48,14 @@ impl Refusal<'_> {
             self.of_token(failure, token, secrets)
         } else {
             let code = if is_temporary(self.status) { Code::PlatformUnavailable } else { Code::SkillFailed };
-            let message = self.message(secrets);
+            let details = self.details(secrets);
+            let listed = details.as_ref().map(listed).filter(|listed| !listed.is_empty());
+            let message = [self.message(secrets), listed.map(|listed| format!("({listed})")).unwrap_or_default()];
+            let message: Vec<&str> = message.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
             let colon = if message.is_empty() { "" } else { ": " };
-            Error::new(code, format!("{failure}: the platform answered {status}{colon}{message}"))
+            let message = message.join(" ");
+            let error = Error::new(code, format!("{failure}: the platform answered {status}{colon}{message}"));
+            details.into_iter().fold(error, Error::with_details)
         };
         error.with_http_status(status)
     }
@@ -80,12 +85,65 @@ impl Refusal<'_> {
         struct Body {
             message: Option<Value>,
             error: Option<Value>,
+            details: Option<Value>,
         }
 
-        let Body { message, error } = serde_json::from_slice(self.body).unwrap_or(Body { message: None, error: None });
+        let Ok(Body { message, error, details }) = serde_json::from_slice(self.body) else {
+            return words(self.body, secrets);
+        };
         let within = error.as_ref().and_then(|error| error.get("message"));
         let said = [message.as_ref(), within, error.as_ref()].into_iter().flatten().find_map(Value::as_str);
-        words(said.map_or(self.body, str::as_bytes), secrets)
+        match said {
+            Some(said) => words(said.as_bytes(), secrets),
+            // The rest of the body is told as that.
+            None if details.is_some_and(|details| !listed(&details).is_empty()) => String::new(),
+            None => words(self.body, secrets),
+        }
+    }
+
+    /// What its body says in particular.
+    fn details(&self, secrets: &[SecretString]) -> Option<Value> {
+        #[derive(Deserialize)]
+        struct Body {
+            details: Option<Value>,
+        }
+
+        let details = serde_json::from_slice::<Body>(self.body).ok()?.details?;
+        Some(cleaned(details, secrets))
+    }
+}
+
+/// Details as text (contract "fabric-api", section 1): those of the forms that are known.
+fn listed(details: &Value) -> String {
+    let text = |value: &Value, name| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let items: Vec<String> = match details {
+        Value::Object(paths) => {
+            paths.iter().filter_map(|(path, of)| Some(format!("{path}: {}", text(of, "message")?))).collect()
+        }
+        Value::Array(items) => {
+            let item = |item| match (text(item, "path"), text(item, "message"), text(item, "type"), text(item, "name"))
+            {
+                (Some(path), Some(message), ..) => Some(format!("{path}: {message}")),
+                (_, _, Some(kind), Some(name)) => Some(format!("{kind} {name}")),
+                _ => None,
+            };
+            items.iter().filter_map(item).collect()
+        }
+        _ => Vec::new(),
+    };
+    words(items.join("; ").as_bytes(), &[])
+}
+
+/// A value whose texts are fit to be shown.
+fn cleaned(value: Value, secrets: &[SecretString]) -> Value {
+    match value {
+        Value::String(text) => words(text.as_bytes(), secrets).into(),
+        Value::Array(items) => items.into_iter().map(|item| cleaned(item, secrets)).collect(),
+        Value::Object(fields) => {
+            let clean = |(name, value): (String, Value)| (words(name.as_bytes(), secrets), cleaned(value, secrets));
+            Value::Object(fields.into_iter().map(clean).collect())
+        }
+        other => other,
     }
 }
 

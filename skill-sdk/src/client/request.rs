@@ -266,7 +266,10 @@ fn no_answer(failure: &str, origin: &str, error: reqwest::Error, progress: &Prog
 fn is_of_certificate(error: &reqwest::Error) -> bool {
     let first: &(dyn StdError + 'static) = error;
     let mut links = std::iter::successors(Some(first), |&link| link.source());
-    links.any(|link| link.downcast_ref().and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>()))
+    links.any(|link| {
+        let within = link.downcast_ref().and_then(io::Error::get_ref);
+        within.and_then(|within| within.downcast_ref::<rustls::Error>()).is_some()
+    })
 }
 
 pub(crate) fn unavailable(failure: &str, why: &str) -> Error {

@@ -1,12 +1,15 @@
 //! Managed content: what is sent, and how answers are read.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body as Answer, Bytes};
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use skill_sdk::client::Body;
 use skill_sdk::client::content::OCTET_STREAM;
 use skill_sdk::{Client, Code, testing};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 
 use crate::server::Server;
 
@@ -85,8 +88,8 @@ async fn content_is_downloaded_whole_or_in_pieces() {
     assert_eq!(file, b"a,b\n1,2\n");
 }
 
-#[tokio::test]
-async fn a_download_that_breaks_off_is_an_error() {
+/// A client of a platform whose answer breaks off after a piece.
+async fn breaking_off() -> Client {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -95,8 +98,12 @@ async fn a_download_that_breaks_off_is_an_error() {
         let _ = stream.read(&mut request).await.unwrap();
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\na piece").await.unwrap();
     });
-    let client = Client::from_message(testing::message(&()).with_api_endpoint(url)).unwrap();
-    let error = client.content().download("k").await.unwrap().bytes().await.unwrap_err();
+    Client::from_message(testing::message(&()).with_api_endpoint(url)).unwrap()
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_is_an_error() {
+    let error = breaking_off().await.content().download("k").await.unwrap().bytes().await.unwrap_err();
     assert_eq!(error.code(), Code::PlatformUnavailable);
     assert!(error.detail().starts_with("cannot download `k`: the answer broke off"), "{error}");
 }
@@ -190,7 +197,7 @@ async fn answers_that_are_not_what_they_should_be() {
     }
     // An answer without end is not read to its end.
     let server = Server::answering(|| {
-        Body::from_stream(Pieces(std::iter::repeat_with(|| Ok::<_, std::io::Error>(" ".repeat(65536)))))
+        Answer::from_stream(Pieces(std::iter::repeat_with(|| Ok::<_, std::io::Error>(" ".repeat(65536)))))
     })
     .await;
     let error = server.client().content().list("").await.unwrap_err();
@@ -250,4 +257,214 @@ fn clients_of_several_runtimes_do_not_share_connections() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async { server.client().content().list("").await.unwrap() });
     }
+}
+
+#[tokio::test]
+async fn a_form_carries_the_key_before_the_content() {
+    let server = Server::answering(|| r#"{"Key": "a b/ü.txt"}"#).await;
+    let content = server.client().content();
+    let answer = content.upload_form("/a b/ü.txt", "ü \"1\".txt", "hello", "text/plain").await.unwrap();
+    assert_eq!(answer["Key"], "a b/ü.txt");
+    let noted = server.only();
+    assert_eq!((noted.method.as_str(), noted.target.as_str()), ("POST", "/fabric/v4/projects/test-project/content"));
+    let (kind, boundary) = noted.header("content-type").unwrap().split_once("; boundary=").unwrap();
+    assert_eq!(kind, "multipart/form-data");
+    let body = String::from_utf8(noted.body.as_ref().unwrap().to_vec()).unwrap();
+    assert_eq!(noted.header("content-length"), Some(body.len().to_string().as_str()));
+    assert_eq!(
+        body.split("\r\n").collect::<Vec<_>>(),
+        [
+            &format!("--{boundary}"),
+            "Content-Disposition: form-data; name=\"key\"",
+            "",
+            "a b/ü.txt",
+            &format!("--{boundary}"),
+            "Content-Disposition: form-data; name=\"content\"; filename=\"ü \\\"1\\\".txt\"",
+            "Content-Type: text/plain",
+            "",
+            "hello",
+            &format!("--{boundary}--"),
+            "",
+        ]
+    );
+    // Of a reader the length is not known.
+    content.upload_form("k", "k", Body::reader(&b"hello"[..]), OCTET_STREAM).await.unwrap();
+    let noted = server.only();
+    assert_eq!((noted.header("transfer-encoding"), noted.header("content-length")), (Some("chunked"), None));
+    for (key, kind) in [("../k", "text/plain"), ("", "text/plain"), ("k", "no type")] {
+        let error = content.upload_form(key, "f", "", kind).await.unwrap_err();
+        assert_eq!(error.code(), Code::SkillFailed, "{key} {kind}: {error}");
+    }
+    assert!(server.noted.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_file_is_uploaded_with_its_length() {
+    let server = Server::answering(|| "{}").await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let bytes: Vec<u8> = (0..3_000_000u32).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
+    std::fs::write(&path, &bytes).unwrap();
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let body = Body::file(&path).on_progress({
+        let sent = sent.clone();
+        move |bytes| sent.lock().unwrap().push(bytes)
+    });
+    server.client().content().upload("k", body, OCTET_STREAM).await.unwrap();
+    let noted = server.only();
+    assert!(noted.body.as_ref().unwrap() == &bytes);
+    assert_eq!((noted.header("content-length"), noted.header("transfer-encoding")), (Some("3000000"), None));
+    let sent = sent.lock().unwrap();
+    assert!(sent.is_sorted() && sent.len() > 1 && sent.last() == Some(&3_000_000), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_changes_is_not_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    std::fs::write(&path, "one").unwrap();
+    let server = {
+        let path = path.clone();
+        Server::start(move |noted| {
+            if noted.body.as_deref() == Ok(b"one") {
+                std::fs::write(&path, "other").unwrap();
+            }
+            (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "0")]).into_response()
+        })
+        .await
+    };
+    let content = server.client().content();
+    let error = content.upload("k", Body::file(&path), OCTET_STREAM).await.unwrap_err();
+    assert_eq!(error.code(), Code::SkillFailed);
+    assert_eq!(error.detail(), format!("cannot upload `k`: {} was changed while it was being sent", path.display()));
+    assert_eq!(server.only().body.as_deref(), Ok(&b"one"[..]));
+    // One that stays as it is, is.
+    content.upload("k", Body::file(&path), OCTET_STREAM).await.unwrap_err();
+    assert_eq!(server.noted.lock().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_sent_are_named() {
+    let server = Server::answering(|| "{}").await;
+    let folder = tempfile::tempdir().unwrap();
+    let absent = folder.path().join("absent");
+    for (path, words) in [(absent.as_path(), "cannot be read"), (folder.path(), "is no regular file")] {
+        let error = server.client().content().upload("k", Body::file(path), OCTET_STREAM).await.unwrap_err();
+        assert_eq!(error.code(), Code::SkillFailed);
+        assert_eq!(error.detail(), format!("cannot upload `k`: {} {words}", path.display()));
+    }
+    assert!(server.noted.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_files_of_a_folder_are_uploaded() {
+    let server = Server::answering(|| "{}").await;
+    let folder = tempfile::tempdir().unwrap();
+    for path in ["b.txt", "a/ü 1%.txt", "a/c/empty", ".hidden", "a/.hidden", ".git/config"] {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, path.file_name().unwrap().to_str().unwrap()).unwrap();
+    }
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("linked"), "linked").unwrap();
+    std::os::unix::fs::symlink(outside.path().join("linked"), folder.path().join("link")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("linked folder")).unwrap();
+
+    let content = server.client().content();
+    let keys = content.upload_directory(folder.path(), "/to/here/").await.unwrap();
+    assert_eq!(keys, ["to/here/a/c/empty", "to/here/a/ü 1%.txt", "to/here/b.txt", "to/here/link"]);
+    let mut noted: Vec<(String, Bytes)> =
+        server.noted.lock().unwrap().drain(..).map(|noted| (noted.target, noted.body.unwrap())).collect();
+    noted.sort();
+    let target = |path: &str| format!("/fabric/v4/projects/test-project/content/to/here/{path}");
+    assert_eq!(
+        noted,
+        [
+            (target("a/%C3%BC%201%25.txt"), "ü 1%.txt".into()),
+            (target("a/c/empty"), "empty".into()),
+            (target("b.txt"), "b.txt".into()),
+            (target("link"), "linked".into()),
+        ]
+    );
+    assert_eq!(content.upload_directory(folder.path().join("a/c"), "").await.unwrap(), ["empty"]);
+
+    let error = content.upload_directory(folder.path().join("absent"), "k").await.unwrap_err();
+    assert!(error.detail().contains("absent"), "{error}");
+    std::os::unix::fs::symlink("nowhere", folder.path().join("dangling")).unwrap();
+    let error = content.upload_directory(folder.path(), "k").await.unwrap_err();
+    assert!(error.chain().contains("dangling"), "{}", error.chain());
+}
+
+#[tokio::test]
+async fn a_folder_whose_upload_fails_ends_with_the_first_failure() {
+    let server = Server::answering(|| (StatusCode::FORBIDDEN, r#"{"message": "read only"}"#)).await;
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..40 {
+        std::fs::write(folder.path().join(n.to_string()), "").unwrap();
+    }
+    let error = server.client().content().upload_directory(folder.path(), "k").await.unwrap_err();
+    assert_eq!(error.http_status(), Some(403));
+    assert!(server.noted.lock().unwrap().len() <= 8, "a few go at a time");
+}
+
+#[tokio::test]
+async fn content_is_written_to_a_file_when_all_of_it_has_come() {
+    let server = Server::answering(|| "new").await;
+    let content = server.client().content();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    assert_eq!(content.download_file("k", &path).await.unwrap(), 3);
+    assert_eq!(std::fs::read(&path).unwrap(), b"new");
+
+    // A link stays, and what it leads to is replaced.
+    let link = folder.path().join("link");
+    std::fs::write(&path, "older").unwrap();
+    std::os::unix::fs::symlink("file", &link).unwrap();
+    content.download_file("k", &link).await.unwrap();
+    assert!(link.is_symlink() && std::fs::read(&path).unwrap() == b"new");
+
+    // What is no file is written to.
+    assert_eq!(content.download_file("k", "/dev/null").await.unwrap(), 3);
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+
+    let error = content.download_file("k", folder.path().join("no/file")).await.unwrap_err();
+    assert_eq!(error.code(), Code::SkillFailed);
+    assert!(error.detail().starts_with("cannot write ") && error.detail().ends_with("no/file"), "{error}");
+
+    let error = breaking_off().await.content().download_file("k", &path).await.unwrap_err();
+    assert_eq!(error.code(), Code::PlatformUnavailable, "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"new", "it stays as it was");
+    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "nothing else is left: {names:?}");
+}
+
+#[tokio::test]
+async fn content_is_read_line_by_line() {
+    let server = Server::answering(|| "one\ntwo\n").await;
+    let read = Arc::new(Mutex::new(0));
+    let download = server.client().content().download("k").await.unwrap().on_progress({
+        let read = read.clone();
+        move |bytes| *read.lock().unwrap() = bytes
+    });
+    let mut lines = tokio::io::BufReader::new(download.into_reader()).lines();
+    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("one"));
+    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("two"));
+    assert_eq!(lines.next_line().await.unwrap(), None);
+    assert_eq!(*read.lock().unwrap(), 8);
+
+    // A failure keeps its place in the error table.
+    let mut whole = String::new();
+    let download = breaking_off().await.content().download("k").await.unwrap();
+    let error = download.into_reader().read_to_string(&mut whole).await.unwrap_err();
+    assert_eq!(skill_sdk::SkillError::from(error).code(), Code::PlatformUnavailable);
+}
+
+#[tokio::test]
+async fn what_else_a_list_says_is_kept() {
+    let entry =
+        r#"{"Key":"a/1","ContentType":"text/plain","LastModified":"2024-05-01T10:00:00Z","Size":3,"More":{"x":1}}"#;
+    let server = Server::answering(move || format!("[{entry}]")).await;
+    let entries = server.client().content().list("").await.unwrap();
+    assert_eq!(entries[0].other["More"]["x"], 1);
+    assert_eq!(serde_json::to_string(&entries[0]).unwrap(), entry);
 }

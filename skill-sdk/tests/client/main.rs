@@ -6,6 +6,7 @@
 
 mod client_credentials;
 mod content;
+mod faults;
 mod login;
 mod server;
 mod tokens;

@@ -1,0 +1,200 @@
+//! Content that is being read.
+
+use std::fs::Permissions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, Stream};
+use reqwest::header::CONTENT_TYPE;
+use tempfile::TempPath;
+use tokio::fs::File;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
+use tokio_util::io::StreamReader;
+
+use crate::error::{Code, Error};
+
+use super::response::Response;
+
+/// Size of the pieces in which files are written. Each costs a change of threads.
+const FILE_PIECE: usize = 512 * 1024;
+
+/// Content that is being read. Its body is read as it is asked for and never held as a whole, unless
+/// [`bytes`](Self::bytes) does.
+pub struct Download {
+    response: Response,
+    read: u64,
+    on_progress: Option<OnProgress>,
+}
+
+type OnProgress = Arc<dyn Fn(u64) + Send + Sync>;
+
+impl Download {
+    pub(super) fn new(response: Response) -> Self {
+        Self { response, read: 0, on_progress: None }
+    }
+
+    /// Calls a function with the number of bytes that have been read, whenever more have.
+    pub fn on_progress(mut self, on_progress: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        self.on_progress = Some(Arc::new(on_progress));
+        self
+    }
+
+    /// The media type that was given on upload.
+    pub fn content_type(&self) -> Option<&str> {
+        self.response.headers().get(CONTENT_TYPE)?.to_str().ok()
+    }
+
+    /// The length in bytes, where the platform says it.
+    pub fn content_length(&self) -> Option<u64> {
+        self.response.content_length()
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::PlatformUnavailable`] when the connection breaks or nothing comes for the time of a call, [`Code::Timeout`]
+    /// when the invocation's deadline passes.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let chunk = self.response.chunk().await?;
+        if let Some(chunk) = &chunk {
+            self.read += chunk.len() as u64;
+            if let Some(on_progress) = &self.on_progress {
+                on_progress(self.read);
+            }
+        }
+        Ok(chunk)
+    }
+
+    /// All of it. This holds the whole content in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`chunk`](Self::chunk).
+    pub async fn bytes(mut self) -> Result<Bytes, Error> {
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Writes all of it, piece by piece, and gives the number of bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`chunk`](Self::chunk), and [`Code::SkillFailed`] when the writer fails.
+    pub async fn copy_to(mut self, writer: &mut (impl AsyncWrite + Unpin)) -> Result<u64, Error> {
+        let failed = |error| cannot_write("the content").with_source(error);
+        while let Some(chunk) = self.chunk().await? {
+            writer.write_all(&chunk).await.map_err(failed)?;
+        }
+        writer.flush().await.map_err(failed)?;
+        Ok(self.read)
+    }
+
+    /// Writes all of it to a file, and gives the number of bytes. A file that is there is replaced when all has come; until
+    /// then, and when anything fails, it stays as it is. What is no regular file, such as a pipe, is written to directly.
+    ///
+    /// # Errors
+    ///
+    /// As [`chunk`](Self::chunk), and [`Code::SkillFailed`] when the file cannot be written.
+    pub async fn save(self, path: impl AsRef<Path>) -> Result<u64, Error> {
+        let path = path.as_ref().to_owned();
+        let failed = |error: io::Error| cannot_write(&path.display().to_string()).with_source(error);
+        let (file, target) = off_worker({
+            let path = path.clone();
+            move || Target::open(&path)
+        })
+        .await
+        .map_err(failed)?;
+        let mut file = File::from_std(file);
+        file.set_max_buf_size(FILE_PIECE);
+        let mut writer = BufWriter::with_capacity(FILE_PIECE, file);
+        let written = self.copy_to(&mut writer).await.map_err(|error| match error.code() {
+            Code::SkillFailed => Error::new(error.code(), format!("{}: {}", path.display(), error.chain())),
+            _ => error,
+        })?;
+        off_worker(|| target.complete()).await.map_err(failed)?;
+        Ok(written)
+    }
+
+    /// The content as a stream of pieces. An [`Error`] is the source of the one that ends it.
+    pub fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
+        stream::try_unfold(self, |mut download| async move {
+            let chunk = download.chunk().await.map_err(io::Error::other)?;
+            Ok(chunk.map(|chunk| (chunk, download)))
+        })
+    }
+
+    /// The content as a reader, for example for its lines. An [`Error`] is the source of the one that ends it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: skill_sdk::Client) -> skill_sdk::Result<()> {
+    /// use tokio::io::{AsyncBufReadExt, BufReader};
+    ///
+    /// let download = client.content().download("orders.jsonl").await?;
+    /// let mut lines = BufReader::new(download.into_reader()).lines();
+    /// while let Some(line) = lines.next_line().await? {
+    ///     println!("{line}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_reader(self) -> impl AsyncRead + Send + Unpin {
+        StreamReader::new(Box::pin(self.into_stream()))
+    }
+}
+
+/// Where a file is to be.
+enum Target {
+    /// Beside its place, until it is complete.
+    Beside { written: TempPath, place: PathBuf },
+    /// In its place.
+    There,
+}
+
+impl Target {
+    fn open(path: &Path) -> io::Result<(std::fs::File, Self)> {
+        let existing = match std::fs::metadata(path) {
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if existing.as_ref().is_some_and(|metadata| !metadata.is_file()) {
+            return Ok((std::fs::OpenOptions::new().write(true).open(path)?, Self::There));
+        }
+        // A link stays one.
+        let place = if existing.is_some() { path.canonicalize()? } else { path.to_owned() };
+        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".download-");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // As any new file has them: less what the process takes from its files.
+            let permissions = existing.map_or_else(|| Permissions::from_mode(0o666), |metadata| metadata.permissions());
+            builder.permissions(permissions);
+        }
+        let (file, written) = builder.tempfile_in(folder)?.into_parts();
+        Ok((file, Self::Beside { written, place }))
+    }
+
+    fn complete(self) -> io::Result<()> {
+        match self {
+            Self::Beside { written, place } => Ok(written.persist(place)?),
+            Self::There => Ok(()),
+        }
+    }
+}
+
+/// Does what may block, away from the workers of the runtime.
+async fn off_worker<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+fn cannot_write(what: &str) -> Error {
+    Error::new(Code::SkillFailed, format!("cannot write {what}"))
+}
