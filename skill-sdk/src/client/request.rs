@@ -263,13 +263,13 @@ fn no_answer(failure: &str, origin: &str, error: reqwest::Error, progress: &Prog
 }
 
 /// Whether a connection failed because of who is at its other end.
-fn is_of_certificate(error: &reqwest::Error) -> bool {
-    let first: &(dyn StdError + 'static) = error;
-    let mut links = std::iter::successors(Some(first), |&link| link.source());
-    links.any(|link| {
+fn is_of_certificate(error: &(dyn StdError + 'static)) -> bool {
+    std::iter::successors(Some(error), |&link| {
+        // The source of an I/O error is not what it was made from, but the source of that.
         let within = link.downcast_ref().and_then(io::Error::get_ref);
-        within.and_then(|within| within.downcast_ref::<rustls::Error>()).is_some()
+        within.map_or_else(|| link.source(), |within| Some(within as _))
     })
+    .any(|link| link.is::<rustls::Error>())
 }
 
 pub(crate) fn unavailable(failure: &str, why: &str) -> Error {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
@@ -101,6 +102,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     address: SocketAddr,
     heads: Heads,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -110,10 +112,11 @@ impl Server {
             .with_single_cert(vec![signed.certificate.clone()], signed.key.clone_key())
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let heads = Heads::default();
-        let noted = heads.clone();
+        let (heads, connections) = (Heads::default(), Arc::<AtomicUsize>::default());
+        let (noted, counter) = (heads.clone(), connections.clone());
         let address = listen(move |connection| {
             let (acceptor, noted) = (acceptor.clone(), noted.clone());
+            counter.fetch_add(1, Ordering::SeqCst);
             async move {
                 // Whoever does not trust the certificate ends the handshake.
                 if let Ok(connection) = acceptor.accept(connection).await {
@@ -122,14 +125,23 @@ impl Server {
             }
         })
         .await;
-        Self { url: format!("https://{address}"), address, heads }
+        Self { url: format!("https://{address}"), address, heads, connections }
     }
 
     pub(crate) async fn start_plain() -> Self {
-        let heads = Heads::default();
-        let noted = heads.clone();
-        let address = listen(move |connection| answer(connection, noted.clone())).await;
-        Self { url: format!("http://{address}"), address, heads }
+        let (heads, connections) = (Heads::default(), Arc::<AtomicUsize>::default());
+        let (noted, counter) = (heads.clone(), connections.clone());
+        let address = listen(move |connection| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            answer(connection, noted.clone())
+        })
+        .await;
+        Self { url: format!("http://{address}"), address, heads, connections }
+    }
+
+    /// How many connections were opened.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// How many requests came in.

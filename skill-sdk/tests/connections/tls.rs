@@ -6,7 +6,7 @@ use skill_sdk::Code;
 use skill_sdk::client::VerifySslCert;
 
 use super::server::{Authority, Leaf, Server};
-use super::{BTreeMap, ask, ask_with};
+use super::{BTreeMap, ask, ask_with, client};
 
 fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
@@ -37,6 +37,14 @@ async fn an_unknown_authority_is_refused_unless_it_is_named() {
     assert_eq!(server.answered(), 3);
     // What one client may do, another may not.
     refusal(&server.url, VerifySslCert::Yes).await;
+}
+
+#[tokio::test]
+async fn a_platform_that_is_not_trusted_is_not_asked_again() {
+    let server = Server::start(&Authority::new("ours").leaf(Leaf::Good)).await;
+    let error = client(&server.url, VerifySslCert::Yes).unwrap().content().exists("k").await.unwrap_err();
+    assert!(error.chain().contains("UnknownIssuer"), "{}", error.chain());
+    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
