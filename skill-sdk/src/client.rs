@@ -3,6 +3,7 @@
 //! Each resource has a file of its own, and one request path serves them all.
 //!
 //! - [`content`]: managed content, files under keys
+//! - [`info`]: what a platform says about itself
 //! - `list`: what can be asked of a list
 //! - `builder`: clients that are not made from a message
 //! - `call`, `body`: a request that has not been sent; `address`: where it goes; `trace`: the trace it belongs to
@@ -41,7 +42,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,7 @@ pub use body::Body;
 pub use builder::ClientBuilder;
 use call::Call;
 pub use content::Content;
+use info::Info;
 pub use list::{ListOptions, Order};
 use request::{Caller, Terms};
 use response::Response;
@@ -72,6 +73,7 @@ mod builder;
 pub(crate) mod call;
 pub mod content;
 mod download;
+pub mod info;
 mod list;
 mod pool;
 pub(crate) mod refusal;
@@ -290,6 +292,15 @@ impl Client {
         Ok(message.with_api_endpoint(self.api_endpoint()).with_token(token).with_project_id(self.project()))
     }
 
+    /// What the platform says about itself, and the time by its clock. The call carries no token.
+    ///
+    /// # Errors
+    ///
+    /// As all [calls](crate::client#calls-that-fail).
+    pub async fn info(&self) -> Result<Info, Error> {
+        info::fetch(&self.0.base, &self.0.verify, self.0.terms).await
+    }
+
     /// Managed content of the project.
     pub fn content(&self) -> Content {
         Content::new(self.clone())
@@ -396,22 +407,6 @@ fn incomplete(absent: Vec<&str>) -> Error {
     let keys = KEYS.map(|key| format!("'{key}'")).join(", ");
     Error::new(code, format!("Skill message must contain these keys: ({keys}); absent or empty: {list}"))
         .with_missing(absent)
-}
-
-/// Reads a platform's clock, without authorization (contract "fabric-api", section 2).
-pub(crate) async fn fetch_server_time(base: &Url, verify: &VerifySslCert) -> Result<Timestamp, Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Info {
-        server_ts: Option<i64>,
-    }
-
-    let url = fabric_url(base, DEFAULT_API_VERSION, ["info"]);
-    let what = format!("GET {url}");
-    let info: Info = request::send_open(verify, Call::get(url, &what)).await?.json().await?;
-    info.server_ts
-        .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
-        .ok_or_else(|| request::unavailable(&what, "the answer has no serverTs"))
 }
 
 #[cfg(test)]

@@ -19,8 +19,9 @@ use crate::auth::environment::CORTEX_PERSONAL_ACCESS_CONFIG;
 use crate::auth::file::read_text;
 use crate::auth::jwk::ed25519_thumbprint;
 use crate::auth::{AccessToken, Environment, PersonalAccessTokens};
+use crate::client::VerifySslCert;
 use crate::client::address::{base_url, shown_url};
-use crate::client::{VerifySslCert, fetch_server_time};
+use crate::client::info::fetch_server_time;
 use crate::error::{Code, Error};
 
 /// How long a token lives unless said otherwise.

@@ -34,6 +34,13 @@ pub(crate) struct Caller<'a> {
     pub(crate) terms: Terms,
 }
 
+impl<'a> Caller<'a> {
+    /// Nobody in particular, for a call that needs no token.
+    pub(crate) fn open(verify: &'a VerifySslCert) -> Self {
+        Self { verify, tokens: None, leeway: Duration::ZERO, terms: Terms::default() }
+    }
+}
+
 /// For how long, and how often, an answer is waited for.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms {
@@ -85,15 +92,6 @@ pub(crate) async fn send(caller: Caller<'_>, call: Call) -> Result<Response, Err
         Ok(result) => result,
         Err(_) => Err(overdue(&what)),
     }
-}
-
-/// Sends a request that needs no token, with the terms that hold unless said otherwise.
-///
-/// # Errors
-///
-/// As for [`send`].
-pub(crate) async fn send_open(verify: &VerifySslCert, call: Call) -> Result<Response, Error> {
-    send(Caller { verify, tokens: None, leeway: Duration::ZERO, terms: Terms::default() }, call).await
 }
 
 /// Sends a request that needs no token once, and gives the answer whatever its status.

@@ -111,9 +111,16 @@ impl Response {
 
     fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
         serde_json::from_slice(body).map_err(|error| {
-            // serde's words would quote the answer.
-            let place = format!("line {}, column {}", error.line(), error.column());
-            unavailable(&self.failure, &format!("the answer is not the JSON that was expected ({place})"))
+            let words = error.to_string();
+            let why = match words.split('`').next() {
+                // This names a field of ours.
+                Some("missing field ") => words.split('`').nth(1).map(|field| format!("it has no {field}")),
+                // Other words would quote the answer.
+                _ => None,
+            };
+            let place = || format!("line {}, column {}", error.line(), error.column());
+            let why = why.unwrap_or_else(place);
+            unavailable(&self.failure, &format!("the answer is not the JSON that was expected ({why})"))
         })
     }
 

@@ -7,6 +7,7 @@
 mod client_credentials;
 mod content;
 mod faults;
+mod info;
 mod login;
 mod server;
 mod tokens;

@@ -395,7 +395,11 @@ async fn failures_to_make_a_token_say_why() {
             Code::PlatformUnavailable,
             "the platform answered 500",
         ),
-        (|| "{}".into_response(), Code::PlatformUnavailable, "the answer has no serverTs"),
+        (
+            || "{}".into_response(),
+            Code::PlatformUnavailable,
+            "the answer is not the JSON that was expected (it has no serverTs)",
+        ),
         // No token was sent, and the handler has nothing to do with it.
         (|| StatusCode::NOT_FOUND.into_response(), Code::TokenInvalid, "the platform answered 404"),
         (|| refused("expired"), Code::TokenInvalid, "Authentication error: expired"),

@@ -24,7 +24,7 @@ async fn trickling() -> url::Url {
 async fn read(wait: Wait) -> Result<usize, Error> {
     let call = Call::get(trickling().await, "cannot read").wait(wait);
     let terms = Terms { timeout: Duration::from_secs(1), ..Terms::default() };
-    let caller = Caller { verify: &VerifySslCert::Yes, tokens: None, leeway: Duration::ZERO, terms };
+    let caller = Caller { terms, ..Caller::open(&VerifySslCert::Yes) };
     Ok(send(caller, call).await?.read(1000).await?.len())
 }
 
