@@ -4,6 +4,7 @@
 //!
 //! - [`content`]: managed content, files under keys
 //! - [`info`]: what a platform says about itself
+//! - [`sessions`]: data that invocations share for a while
 //! - `list`: what can be asked of a list
 //! - `builder`: clients that are not made from a message
 //! - `call`, `body`: a request that has not been sent; `address`: where it goes; `trace`: the trace it belongs to
@@ -64,6 +65,7 @@ use info::Info;
 pub use list::{ListOptions, Order};
 use request::{Caller, Terms};
 use response::Response;
+pub use sessions::{Session, Sessions};
 pub use tls::VerifySslCert;
 use trace::Trace;
 
@@ -75,11 +77,13 @@ pub mod content;
 mod download;
 pub mod info;
 mod list;
+mod nullable;
 mod pool;
 pub(crate) mod refusal;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod retry;
+pub mod sessions;
 pub mod tls;
 mod trace;
 
@@ -304,6 +308,11 @@ impl Client {
     /// Managed content of the project.
     pub fn content(&self) -> Content {
         Content::new(self.clone())
+    }
+
+    /// Sessions of the project.
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(self.clone())
     }
 
     /// Sends a request whose answer is read piece by piece.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Client, MessageOptions};
-use crate::error::Error;
+use crate::client::{Client, MessageOptions, Session};
+use crate::error::{Code, Error};
 use crate::message::Message;
 
 /// The surroundings of one invocation. Cheap to clone.
@@ -61,6 +61,22 @@ impl Context {
             self.0.client.get_or_init(|| Ok(until(client, self.0.deadline)))
         };
         client.as_ref().map_err(Error::without_source)
+    }
+
+    /// The session of this invocation: the caller's if one was given, else one under the activation's own id. Whether it is
+    /// there, its methods tell.
+    ///
+    /// # Errors
+    ///
+    /// As for [`client`](Self::client), and [`Code::InvalidMessage`] when the message has neither a session nor an activation;
+    /// [`Error::missing`] then names `sessionId`.
+    pub fn session(&self) -> Result<Session, Error> {
+        let sessions = self.client()?.sessions();
+        let id = self.0.message.session_id().ok_or_else(|| {
+            let detail = "the message has no session: `sessionId` and `activationId` are absent or empty";
+            Error::new(Code::InvalidMessage, detail).with_missing(["sessionId"])
+        })?;
+        Ok(sessions.session(id))
     }
 
     /// The properties of the message as a type; absent ones read as an empty object.

@@ -167,9 +167,9 @@ impl Message {
         self.activation_id.as_deref()
     }
 
-    /// The session of this invocation: its own id unless the caller gave another.
+    /// The session of this invocation: its own id unless the caller gave another. An empty id counts as none.
     pub fn session_id(&self) -> Option<&str> {
-        self.session_id.as_deref().or(self.activation_id.as_deref())
+        [&self.session_id, &self.activation_id].into_iter().flatten().map(String::as_str).find(|id| !id.is_empty())
     }
 
     /// The skill that was invoked, as the platform knows it. It may hold `/`.

@@ -55,6 +55,19 @@ fn absent_fields_read_as_nothing() {
 }
 
 #[test]
+fn a_session_is_that_of_the_activation_unless_the_caller_gave_one() {
+    for (json, session) in [
+        (r#"{"sessionId":"s","activationId":"a"}"#, Some("s")),
+        (r#"{"sessionId":"s"}"#, Some("s")),
+        (r#"{"sessionId":"","activationId":"a"}"#, Some("a")),
+        (r#"{"sessionId":null,"activationId":"a"}"#, Some("a")),
+        (r#"{"sessionId":"","activationId":""}"#, None),
+    ] {
+        assert_eq!(json.parse::<Message>().unwrap().session_id(), session, "{json}");
+    }
+}
+
+#[test]
 fn a_null_credential_is_an_empty_one() {
     let message: Message = r#"{"token":null,"apiEndpoint":null,"projectId":null}"#.parse().unwrap();
     assert_eq!(message.token().map(ExposeSecret::expose_secret), Some(""));

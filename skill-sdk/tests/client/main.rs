@@ -9,5 +9,7 @@ mod content;
 mod faults;
 mod info;
 mod login;
+mod names;
 mod server;
+mod sessions;
 mod tokens;
