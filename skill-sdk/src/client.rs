@@ -4,12 +4,13 @@
 //!
 //! - [`content`]: managed content, files under keys
 //! - [`info`]: what a platform says about itself
+//! - [`secrets`]: secret values under keys
 //! - [`sessions`]: data that invocations share for a while
 //! - `list`: what can be asked of a list
 //! - `builder`: clients that are not made from a message
 //! - `call`, `body`: a request that has not been sent; `address`: where it goes; `trace`: the trace it belongs to
 //! - `request`: how it is sent, `retry`: when it is sent once more
-//! - `response`: its answer, `refusal`: what an answer means that is no success
+//! - `response`: its answer, `refusal`: what an answer means that is no success, `withheld`: what no error may repeat
 //! - `pool`, `tls`: the connections that requests are made over
 //!
 //! # Calls that fail
@@ -52,19 +53,20 @@ use url::Url;
 
 use crate::auth::login::{self, Defaults};
 use crate::auth::token::DEFAULT_LEEWAY;
-use crate::auth::{AccessToken, FixedToken, ProcessEnvironment, TokenSource};
+use crate::auth::{AccessToken, Environment, FixedToken, ProcessEnvironment, TokenSource};
 use crate::error::{Code, Error};
 use crate::message::Message;
 
-use address::{base_url, fabric_url, is_segment};
+use address::{Service, base_url, below, fabric_url, in_cluster, is_segment};
 pub use body::Body;
 pub use builder::ClientBuilder;
 use call::Call;
 pub use content::Content;
-use info::Info;
+pub use info::Info;
 pub use list::{ListOptions, Order};
 use request::{Caller, Terms};
 use response::Response;
+pub use secrets::{SecretValue, Secrets};
 pub use sessions::{Session, Sessions};
 pub use tls::VerifySslCert;
 use trace::Trace;
@@ -83,9 +85,11 @@ pub(crate) mod refusal;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod retry;
+pub mod secrets;
 pub mod sessions;
 pub mod tls;
 mod trace;
+mod withheld;
 
 /// The keys without which no client can be made, in the order in which they are named (contract "fabric-invocation",
 /// section 2).
@@ -111,6 +115,8 @@ struct Inner {
     identity: &'static str,
     leeway: Duration,
     terms: Terms,
+    /// What says the ports of services inside the cluster.
+    environment: Arc<dyn Environment + Send + Sync>,
 }
 
 /// How clients are made from messages, beside what the messages say.
@@ -184,6 +190,7 @@ impl Client {
             identity: "the message",
             leeway: options.leeway,
             terms: Terms { trace: message.activation_id().and_then(Trace::of), ..Terms::default() },
+            environment: Arc::new(ProcessEnvironment),
         })))
     }
 
@@ -310,6 +317,11 @@ impl Client {
         Content::new(self.clone())
     }
 
+    /// Secrets of the project.
+    pub fn secrets(&self) -> Secrets {
+        Secrets::new(self.clone())
+    }
+
     /// Sessions of the project.
     pub fn sessions(&self) -> Sessions {
         Sessions::new(self.clone())
@@ -336,7 +348,7 @@ impl Client {
             error: Option<Value>,
         }
 
-        let failure = call.what_fails().to_owned();
+        let (failure, withheld) = (call.what_fails().to_owned(), call.withheld().clone());
         let Some(Answer { success, message, error }) = self.send(call).await?.json_or_nothing().await? else {
             return Ok(());
         };
@@ -345,9 +357,25 @@ impl Client {
         }
         let said =
             message.or_else(|| error.map(|error| error.as_str().map_or_else(|| error.to_string(), str::to_owned)));
-        let said = refusal::words(said.unwrap_or_default().as_bytes(), &[]);
+        let said = withheld.words(said.unwrap_or_default().as_bytes(), &[]);
         let colon = if said.is_empty() { "" } else { ": " };
         Err(Error::new(Code::SkillFailed, format!("{failure}: the platform did not do it{colon}{said}")))
+    }
+
+    /// The URL of something that is in no project: `{api}/fabric/v4/{segments}`.
+    fn url<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Url {
+        fabric_url(&self.0.base, self.0.api_version, segments)
+    }
+
+    /// The URL of something in the project at a service that [inside the cluster](address::in_cluster) has an address of its
+    /// own: `{service}/internal/projects/{project}/{segments}`.
+    fn internal_url<'s>(
+        &'s self,
+        service: &Service,
+        segments: impl IntoIterator<Item = &'s str>,
+    ) -> Result<Url, Error> {
+        let inside = ["internal", "projects", self.project()].into_iter().chain(segments);
+        Ok(below(&in_cluster(&self.0.base, service, &*self.0.environment)?, inside))
     }
 
     /// The URL of something in the project: `{api}/fabric/v4/projects/{project}/{segments}`.

@@ -1,8 +1,24 @@
 //! Where platforms are, and the URLs of what they offer.
 
+use std::num::NonZeroU16;
+
 use url::Url;
 
+use crate::auth::Environment;
 use crate::error::{Code, Error};
+
+/// What the host of a platform is called that is addressed from inside its cluster.
+const INTERNAL: &str = "cortex-internal";
+
+/// A service of the platform that inside the cluster has an address of its own.
+pub(super) struct Service {
+    /// What its host is called.
+    pub(super) name: &'static str,
+    /// The variable that says its port.
+    pub(super) port_variable: &'static str,
+    /// Its port when the variable is not set.
+    pub(super) default_port: u16,
+}
 
 /// Checks that a URL can be the address of a platform.
 pub(crate) fn base_url(text: &str) -> Result<Url, String> {
@@ -38,12 +54,43 @@ pub(crate) fn shown_url(text: &str) -> String {
 }
 
 pub(super) fn fabric_url<'s>(base: &Url, version: u32, segments: impl IntoIterator<Item = &'s str>) -> Url {
+    below(&below(base, ["fabric", &format!("v{version}")]), segments)
+}
+
+/// The URL of what is below the path of another.
+pub(super) fn below<'s>(base: &Url, segments: impl IntoIterator<Item = &'s str>) -> Url {
     let mut url = base.clone();
     // Only URLs without a host have no segments, and `base_url` lets none through.
     if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(["fabric", &format!("v{version}")]).extend(segments);
+        path.pop_if_empty().extend(segments);
     }
     url
+}
+
+/// Where a service is (contract "fabric-api", sections 4 and 5): a platform with `cortex-internal` in the name of its host has
+/// the service's name there instead, and the service's port. Any other, such as an embedded one, serves it where it is itself.
+///
+/// # Errors
+///
+/// [`Code::InvalidMessage`] when the variable is no port, or the name makes no host.
+pub(super) fn in_cluster(base: &Url, service: &Service, environment: &dyn Environment) -> Result<Url, Error> {
+    let Some(host) = base.host_str().filter(|host| host.contains(INTERNAL)) else { return Ok(base.clone()) };
+    let host = host.replace(INTERNAL, service.name);
+    let port = service.port(environment)?;
+    let mut url = base.clone();
+    if url.set_host(Some(&host)).is_err() || url.set_port(Some(port)).is_err() {
+        return Err(Error::new(Code::InvalidMessage, format!("{host:?} cannot be the host of a URL")));
+    }
+    Ok(url)
+}
+
+impl Service {
+    fn port(&self, environment: &dyn Environment) -> Result<u16, Error> {
+        let Some(text) = environment.text(self.port_variable)? else { return Ok(self.default_port) };
+        text.parse::<NonZeroU16>()
+            .map(NonZeroU16::get)
+            .map_err(|_| Error::new(Code::InvalidMessage, format!("{} is {text:?}, no port", self.port_variable)))
+    }
 }
 
 /// Checks that a name can be a segment of a path; `what` says of what it is the name, such as "a skill".
@@ -65,4 +112,52 @@ pub(crate) fn segment<'n>(what: &str, name: &'n str) -> Result<&'n str, Error> {
 /// Whether a name can be a segment of a path: see [`segment`].
 pub(crate) fn is_segment(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const SERVICE: Service = Service { name: "cortex-accounts", port_variable: "ACCOUNTS_PORT", default_port: 5000 };
+
+    fn of(url: &str, port: &str) -> Result<String, Error> {
+        let environment = BTreeMap::from([("ACCOUNTS_PORT", port)]);
+        in_cluster(&base_url(url).unwrap(), &SERVICE, &environment).map(Into::into)
+    }
+
+    #[test]
+    fn a_service_has_its_own_host_and_port_inside_the_cluster_only() {
+        for (url, port, expected) in [
+            ("http://cortex-internal", "", "http://cortex-accounts:5000/"),
+            ("http://cortex-internal:8000", "", "http://cortex-accounts:5000/"),
+            ("http://cortex-internal:8000", "7001", "http://cortex-accounts:7001/"),
+            (
+                "https://cortex-internal.cortex.svc.cluster.local/",
+                "7001",
+                "https://cortex-accounts.cortex.svc.cluster.local:7001/",
+            ),
+            ("http://a-cortex-internal-b/base/", "", "http://a-cortex-accounts-b:5000/base/"),
+            ("http://Cortex-Internal", "80", "http://cortex-accounts/"),
+            ("http://127.0.0.1:8000", "7001", "http://127.0.0.1:8000/"),
+            ("https://api.example.com", "7001", "https://api.example.com/"),
+            ("https://api.example.com/cortex-internal", "7001", "https://api.example.com/cortex-internal"),
+            ("http://[::1]:8000", "7001", "http://[::1]:8000/"),
+        ] {
+            assert_eq!(of(url, port).unwrap(), expected, "{url} {port}");
+        }
+        let unset = in_cluster(&base_url("http://cortex-internal").unwrap(), &SERVICE, &BTreeMap::<&str, &str>::new());
+        assert_eq!(unset.unwrap().as_str(), "http://cortex-accounts:5000/");
+    }
+
+    #[test]
+    fn a_variable_that_is_no_port_is_named_where_it_counts() {
+        for port in ["0", "65536", "http", "-1", "tcp://10.0.0.1:80", " 80"] {
+            let error = of("http://cortex-internal", port).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidMessage, "{port}");
+            assert_eq!(error.detail(), format!("ACCOUNTS_PORT is {port:?}, no port"));
+            assert!(of("http://127.0.0.1:8000", port).is_ok(), "{port}");
+        }
+    }
 }

@@ -53,7 +53,7 @@ pub struct ClientBuilder {
     profile: Option<String>,
     ttl: Duration,
     leeway: Duration,
-    environment: Box<dyn Environment + Send + Sync>,
+    environment: Arc<dyn Environment + Send + Sync>,
     uses_environment: bool,
     uses_profiles: bool,
 }
@@ -69,7 +69,7 @@ impl Default for ClientBuilder {
             profile: None,
             ttl: DEFAULT_TTL,
             leeway: DEFAULT_LEEWAY,
-            environment: Box::new(ProcessEnvironment),
+            environment: Arc::new(ProcessEnvironment),
             uses_environment: true,
             uses_profiles: true,
         }
@@ -145,7 +145,7 @@ impl ClientBuilder {
 
     /// Another environment than that of this process.
     pub fn environment(mut self, environment: impl Environment + Send + Sync + 'static) -> Self {
-        self.environment = Box::new(environment);
+        self.environment = Arc::new(environment);
         self
     }
 
@@ -224,6 +224,7 @@ impl ClientBuilder {
             identity: found.origin,
             leeway: self.leeway,
             terms: Terms::default(),
+            environment: self.environment.clone(),
         })))
     }
 }

@@ -3,12 +3,14 @@
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
+use serde_json::Value;
 use url::Url;
 
 use crate::error::{Code, Error};
 
 use super::body::Body;
 use super::retry::Repeat;
+use super::withheld::Withheld;
 
 /// A request that has not been sent.
 pub(crate) struct Call {
@@ -26,6 +28,8 @@ pub(super) struct Head {
     pub(super) repeat: Repeat,
     pub(super) headers: HeaderMap,
     pub(super) form: Option<Form>,
+    /// What of its body no error may show.
+    pub(super) withheld: Withheld,
 }
 
 /// How long a call may take.
@@ -54,7 +58,8 @@ impl Call {
     pub(crate) fn new(method: Method, url: Url, failure: impl Into<String>) -> Self {
         let repeat = if method.is_idempotent() { Repeat::Idempotent } else { Repeat::Unprocessed };
         let (failure, wait, headers, form) = (failure.into(), Wait::Whole, HeaderMap::new(), None);
-        Self { head: Head { method, url, failure, wait, repeat, headers, form }, body: None }
+        let withheld = Withheld::default();
+        Self { head: Head { method, url, failure, wait, repeat, headers, form, withheld }, body: None }
     }
 
     pub(crate) fn get(url: Url, failure: impl Into<String>) -> Self {
@@ -76,6 +81,11 @@ impl Call {
     /// What fails if this fails, as the start of an error text.
     pub(super) fn what_fails(&self) -> &str {
         &self.head.failure
+    }
+
+    /// What of its body no error may show.
+    pub(super) fn withheld(&self) -> &Withheld {
+        &self.head.withheld
     }
 
     /// Whether there can be another attempt with its body.
@@ -118,6 +128,26 @@ impl Call {
                 Err(Error::new(Code::SkillFailed, detail).with_source(error))
             }
         }
+    }
+
+    /// With a value as its body that holds secrets: `secrets` finds them in it. No error shows them, or what they were in.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::SkillFailed`] for a value that cannot be written as JSON.
+    pub(crate) fn json_with_secrets(
+        mut self,
+        value: &(impl Serialize + ?Sized),
+        secrets: impl FnOnce(&Value) -> Withheld,
+    ) -> Result<Self, Error> {
+        let written = serde_json::to_vec(value).and_then(|json| Ok((serde_json::from_slice(&json)?, json)));
+        // The reason stays out of it: a type may name the value that it cannot write.
+        let Ok((read, json)) = written else {
+            let detail = format!("{}: the value cannot be written as JSON", self.head.failure);
+            return Err(Error::new(Code::SkillFailed, detail));
+        };
+        self.head.withheld = secrets(&read);
+        Ok(self.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(json))
     }
 
     /// With the body as a field of a form.

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, HeaderName, WWW_AUTHENTICATE};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::auth::AccessToken;
 use crate::error::{Code, Error};
+
+use super::withheld::Withheld;
 
 /// Most bytes of a refusal that are read.
 pub(super) const LONGEST: usize = 64 * 1024;
@@ -36,6 +38,8 @@ pub(super) struct Refusal<'a> {
     pub(super) status: StatusCode,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a [u8],
+    /// What the call carried that may not be shown.
+    pub(super) withheld: &'a Withheld,
 }
 
 impl Refusal<'_> {
@@ -44,27 +48,23 @@ impl Refusal<'_> {
         // Whoever refuses a token may repeat it.
         let secrets = token.map(|token| std::slice::from_ref(token.secret())).unwrap_or_default();
         let status = self.status.as_u16();
+        let Said { message, details } = self.said(secrets);
         let error = if is_of_token(self.status, self.headers) {
-            self.of_token(failure, token, secrets)
+            self.of_token(failure, token, message, secrets)
         } else {
             let code = if is_temporary(self.status) { Code::PlatformUnavailable } else { Code::SkillFailed };
-            let details = self.details(secrets);
-            let listed = details.as_ref().map(listed).filter(|listed| !listed.is_empty());
-            let message = [self.message(secrets), listed.map(|listed| format!("({listed})")).unwrap_or_default()];
-            let message: Vec<&str> = message.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
             let colon = if message.is_empty() { "" } else { ": " };
-            let message = message.join(" ");
-            let error = Error::new(code, format!("{failure}: the platform answered {status}{colon}{message}"));
-            details.into_iter().fold(error, Error::with_details)
+            Error::new(code, format!("{failure}: the platform answered {status}{colon}{message}"))
         };
-        error.with_http_status(status)
+        details.into_iter().fold(error, Error::with_details).with_http_status(status)
     }
 
-    fn of_token(&self, failure: &str, token: Option<&AccessToken>, secrets: &[SecretString]) -> Error {
-        let header = |name| self.headers.get_all(name).iter().map(|value| words(value.as_bytes(), secrets));
+    fn of_token(&self, failure: &str, token: Option<&AccessToken>, message: String, secrets: &[SecretString]) -> Error {
+        let shown = |value: &HeaderValue| self.withheld.words(value.as_bytes(), secrets);
+        let header = |name| self.headers.get_all(name).iter().map(shown);
         // The reason may stand in any of three places (RFC 6750, section 3, for the last).
         let mut said: Vec<String> = header(AUTH_ERROR).collect();
-        said.push(self.message(secrets));
+        said.push(message);
         said.extend(header(WWW_AUTHENTICATE));
         said.retain(|words| !words.is_empty());
         said.dedup();
@@ -80,7 +80,7 @@ impl Refusal<'_> {
     }
 
     /// What its body says (contracts "fabric-api", section 1, and "cdf-iam", section 4).
-    fn message(&self, secrets: &[SecretString]) -> String {
+    fn said(&self, secrets: &[SecretString]) -> Said {
         #[derive(Deserialize)]
         struct Body {
             message: Option<Value>,
@@ -88,32 +88,31 @@ impl Refusal<'_> {
             details: Option<Value>,
         }
 
+        let words = |text: &[u8]| self.withheld.words(text, secrets);
         let Ok(Body { message, error, details }) = serde_json::from_slice(self.body) else {
-            return words(self.body, secrets);
+            return Said { message: words(self.body), details: None };
         };
         let within = error.as_ref().and_then(|error| error.get("message"));
         let said = [message.as_ref(), within, error.as_ref()].into_iter().flatten().find_map(Value::as_str);
-        match said {
-            Some(said) => words(said.as_bytes(), secrets),
-            // The rest of the body is told as that.
-            None if details.is_some_and(|details| !listed(&details).is_empty()) => String::new(),
-            None => words(self.body, secrets),
-        }
-    }
-
-    /// What its body says in particular.
-    fn details(&self, secrets: &[SecretString]) -> Option<Value> {
-        #[derive(Deserialize)]
-        struct Body {
-            details: Option<Value>,
-        }
-
-        let details = serde_json::from_slice::<Body>(self.body).ok()?.details?;
-        Some(cleaned(details, secrets))
+        let details = details.map(|details| shown(details, &words));
+        let listed = details.as_ref().map(listed).unwrap_or_default();
+        let message = match (said, listed.is_empty()) {
+            (Some(said), true) => words(said.as_bytes()),
+            (Some(said), false) => format!("{} ({listed})", words(said.as_bytes())),
+            (None, false) => listed,
+            (None, true) => words(self.body),
+        };
+        Said { message, details }
     }
 }
 
-/// Details as text (contract "fabric-api", section 1): those of the forms that are known.
+/// What the body of a refusal says, fit to be shown.
+struct Said {
+    message: String,
+    details: Option<Value>,
+}
+
+/// Details as text: those of the forms that are known.
 fn listed(details: &Value) -> String {
     let text = |value: &Value, name| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let items: Vec<String> = match details {
@@ -121,11 +120,10 @@ fn listed(details: &Value) -> String {
             paths.iter().filter_map(|(path, of)| Some(format!("{path}: {}", text(of, "message")?))).collect()
         }
         Value::Array(items) => {
-            let item = |item| match (text(item, "path"), text(item, "message"), text(item, "type"), text(item, "name"))
-            {
-                (Some(path), Some(message), ..) => Some(format!("{path}: {message}")),
-                (_, _, Some(kind), Some(name)) => Some(format!("{kind} {name}")),
-                _ => None,
+            let item = |item: &Value| match (text(item, "path"), text(item, "message")) {
+                (Some(path), Some(message)) => Some(format!("{path}: {message}")),
+                // What depends on a thing that is to be deleted.
+                _ => Some(format!("{} {}", text(item, "type")?, text(item, "name")?)),
             };
             items.iter().filter_map(item).collect()
         }
@@ -135,14 +133,19 @@ fn listed(details: &Value) -> String {
 }
 
 /// A value whose texts are fit to be shown.
-fn cleaned(value: Value, secrets: &[SecretString]) -> Value {
+fn shown(value: Value, words: &impl Fn(&[u8]) -> String) -> Value {
     match value {
-        Value::String(text) => words(text.as_bytes(), secrets).into(),
-        Value::Array(items) => items.into_iter().map(|item| cleaned(item, secrets)).collect(),
+        Value::String(text) => words(text.as_bytes()).into(),
+        Value::Array(items) => items.into_iter().map(|item| shown(item, words)).collect(),
         Value::Object(fields) => {
-            let clean = |(name, value): (String, Value)| (words(name.as_bytes(), secrets), cleaned(value, secrets));
-            Value::Object(fields.into_iter().map(clean).collect())
+            let fields = fields.into_iter().map(|(name, value)| (words(name.as_bytes()), shown(value, words)));
+            Value::Object(fields.collect())
         }
+        // A number may be a secret too.
+        Value::Number(number) => match words(number.to_string().as_bytes()) {
+            same if same == number.to_string() => Value::Number(number),
+            other => other.into(),
+        },
         other => other,
     }
 }

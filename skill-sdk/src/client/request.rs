@@ -171,7 +171,7 @@ impl Attempt<'_> {
     async fn send(&self, call: &mut Call) -> Result<Response, Failure> {
         let response = self.exchange(call).await?;
         if !response.is_success() {
-            return Err(response.refusal(self.token).await);
+            return Err(response.refusal(self.token, call.withheld()).await);
         }
         match call.head.wait {
             Wait::Whole => response.read_ahead().await,
@@ -267,7 +267,7 @@ fn is_of_certificate(error: &(dyn StdError + 'static)) -> bool {
         let within = link.downcast_ref().and_then(io::Error::get_ref);
         within.map_or_else(|| link.source(), |within| Some(within as _))
     })
-    .any(|link| link.is::<rustls::Error>())
+    .any(<dyn StdError>::is::<rustls::Error>)
 }
 
 pub(crate) fn unavailable(failure: &str, why: &str) -> Error {

@@ -13,6 +13,7 @@ use crate::error::Error;
 use super::refusal::{self, Refusal};
 use super::request::{overdue, unavailable};
 use super::retry::{self, Cause, Failure};
+use super::withheld::Withheld;
 
 /// Most bytes of a JSON answer that are read.
 const JSON_LIMIT: usize = 16 * 1024 * 1024;
@@ -136,10 +137,10 @@ impl Response {
         Ok(body.freeze())
     }
 
-    /// The failure that an answer means which is no success.
-    pub(super) async fn refusal(mut self, token: Option<&AccessToken>) -> Failure {
+    /// The failure that an answer means which is no success, to a call that carried this.
+    pub(super) async fn refusal(mut self, token: Option<&AccessToken>, withheld: &Withheld) -> Failure {
         let body = self.read(refusal::LONGEST).await.unwrap_or_default();
-        let refusal = Refusal { status: self.status(), headers: self.headers(), body: &body };
+        let refusal = Refusal { status: self.status(), headers: self.headers(), body: &body, withheld };
         let error = refusal.error(&self.failure, token);
         let cause = if self.refuses_token() { Cause::TokenRefused } else { Cause::Refused(self.status()) };
         Failure { error, cause, asked: retry::asked(self.headers()) }

@@ -388,7 +388,7 @@ async fn the_details_of_a_refusal_are_told() {
         ),
         (r#"{"message": "in use", "details": [{"name": "orders", "type": "agent"}]}"#, "in use (agent orders)"),
         (r#"{"message": "odd", "details": [1, {"x": 2}]}"#, "odd"),
-        (r#"{"details": {"name": {"message": "is required"}}}"#, "(name: is required)"),
+        (r#"{"details": {"name": {"message": "is required"}}}"#, "name: is required"),
     ] {
         let server = Server::answering(move || (StatusCode::FORBIDDEN, body)).await;
         let error = list(&server.client()).await.unwrap_err();

@@ -10,6 +10,7 @@ mod faults;
 mod info;
 mod login;
 mod names;
+mod secrets;
 mod server;
 mod sessions;
 mod tokens;

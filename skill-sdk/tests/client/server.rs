@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use skill_sdk::{Client, testing};
 
 /// A request as it came in.
@@ -22,6 +23,15 @@ pub(crate) struct Noted {
 impl Noted {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The method, the target, and the JSON that was sent, if any, by somebody with a token.
+    pub(crate) fn sent(&self) -> (&str, &str, Option<Value>) {
+        let body = self.body.as_ref().unwrap();
+        let body = (!body.is_empty()).then(|| serde_json::from_slice(body).unwrap());
+        assert_eq!(self.header("content-type"), body.as_ref().map(|_| "application/json"));
+        assert!(self.header("authorization").unwrap().starts_with("Bearer eyJ"));
+        (&self.method, &self.target, body)
     }
 }
 

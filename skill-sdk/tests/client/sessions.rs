@@ -10,24 +10,16 @@ use skill_sdk::client::{ListOptions, Order};
 use skill_sdk::{Code, testing};
 
 use crate::names;
-use crate::server::{Noted, Server};
+use crate::server::Server;
 
 const PATH: &str = "/fabric/v4/projects/test-project/sessions";
-
-fn sent(noted: &Noted) -> (&str, &str, Option<Value>) {
-    let body = noted.body.as_ref().unwrap();
-    let body = (!body.is_empty()).then(|| serde_json::from_slice(body).unwrap());
-    assert_eq!(noted.header("content-type"), body.as_ref().map(|_| "application/json"));
-    assert!(noted.header("authorization").unwrap().starts_with("Bearer eyJ"));
-    (&noted.method, &noted.target, body)
-}
 
 #[tokio::test]
 async fn a_session_is_started() {
     let server = Server::answering(|| r#"{"success": true, "sessionId": "s 1"}"#).await;
     let sessions = server.client().sessions();
     assert_eq!(sessions.start(None, None).await.unwrap(), "s 1");
-    assert_eq!(sent(&server.only()), ("POST", PATH, Some(json!({"description": "No description given"}))));
+    assert_eq!(server.only().sent(), ("POST", PATH, Some(json!({"description": "No description given"}))));
     for (ttl, seconds) in [
         (Duration::from_secs(900), 900),
         (Duration::from_millis(1001), 2),
@@ -36,7 +28,7 @@ async fn a_session_is_started() {
     ] {
         sessions.start(Some(ttl), Some("An order")).await.unwrap();
         let body = json!({"ttl": seconds, "description": "An order"});
-        assert_eq!(sent(&server.only()), ("POST", PATH, Some(body)), "{ttl:?}");
+        assert_eq!(server.only().sent(), ("POST", PATH, Some(body)), "{ttl:?}");
     }
     let error = sessions.start(Some(Duration::ZERO), None).await.unwrap_err();
     assert_eq!(error.code(), Code::SkillFailed);
@@ -63,7 +55,7 @@ async fn sessions_are_listed() {
     let server = Server::answering(move || text.clone()).await;
     let sessions = server.client().sessions();
     let records = sessions.list().await.unwrap();
-    assert_eq!(sent(&server.only()), ("GET", PATH, None));
+    assert_eq!(server.only().sent(), ("GET", PATH, None));
     assert_eq!((records[0].session_id.as_str(), records[0].description.as_deref()), ("s1", Some("one")));
     assert_eq!(records[0].ttl, Some(900.into()));
     assert_eq!(records[0].other["new"], json!({"x": [1]}));
@@ -72,7 +64,7 @@ async fn sessions_are_listed() {
     let options = ListOptions::new().filter("sessionId", "s 1").sort("ttl", Order::Descending).limit(20).skip(0);
     sessions.list_with(&options).await.unwrap();
     let query = "filter=%7B%22sessionId%22%3A%22s+1%22%7D&sort=%7B%22ttl%22%3A-1%7D&limit=20&skip=0";
-    assert_eq!(sent(&server.only()), ("GET", format!("{PATH}?{query}").as_str(), None));
+    assert_eq!(server.only().sent(), ("GET", format!("{PATH}?{query}").as_str(), None));
 }
 
 #[tokio::test]
@@ -81,12 +73,12 @@ async fn data_is_read_whole_or_by_key() {
     let sessions = server.client().sessions();
     let path = format!("{PATH}/s");
     let state = sessions.get("s").await.unwrap();
-    assert_eq!(sent(&server.only()), ("GET", path.as_str(), None));
+    assert_eq!(server.only().sent(), ("GET", path.as_str(), None));
     assert_eq!(Value::from(state.clone()), json!({"a": {"b": [1]}, "null": null}));
     assert_eq!(sessions.get_opt("s").await.unwrap(), Some(state));
     assert_eq!(server.only().target, path);
     assert_eq!(sessions.describe("s").await.unwrap()["sessionId"], "s");
-    assert_eq!(sent(&server.only()), ("GET", path.as_str(), None));
+    assert_eq!(server.only().sent(), ("GET", path.as_str(), None));
     assert_eq!(sessions.describe_opt("s").await.unwrap().unwrap()["state"]["a"]["b"][0], 1);
     assert_eq!(server.only().target, path);
     for (key, query, value) in [
@@ -96,7 +88,7 @@ async fn data_is_read_whole_or_by_key() {
         ("", "", None),
     ] {
         assert_eq!(sessions.get_key("s", key).await.unwrap(), value, "{key}");
-        assert_eq!(sent(&server.only()), ("GET", format!("{path}?key={query}").as_str(), None));
+        assert_eq!(server.only().sent(), ("GET", format!("{path}?key={query}").as_str(), None));
     }
 }
 
@@ -121,9 +113,9 @@ async fn data_is_put_under_state() {
     let sessions = server.client().sessions();
     sessions.put("s", &json!({"b": 1.5, "a": [null]})).await.unwrap();
     let body = Some(json!({"state": {"b": 1.5, "a": [null]}}));
-    assert_eq!(sent(&server.only()), ("POST", format!("{PATH}/s").as_str(), body));
+    assert_eq!(server.only().sent(), ("POST", format!("{PATH}/s").as_str(), body));
     sessions.put("s", &std::collections::BTreeMap::from([("k", 2)])).await.unwrap();
-    assert_eq!(sent(&server.only()).2, Some(json!({"state": {"k": 2}})));
+    assert_eq!(server.only().sent().2, Some(json!({"state": {"k": 2}})));
     for value in [json!([1]), json!("text"), json!(null), json!(1)] {
         let error = sessions.put("s", &value).await.unwrap_err();
         assert_eq!(error.code(), Code::SkillFailed);
@@ -158,7 +150,7 @@ async fn failing_once() -> Server {
 async fn a_session_is_deleted() {
     let server = Server::answering(|| r#"{"success": true, "message": "gone"}"#).await;
     server.client().sessions().delete("s").await.unwrap();
-    assert_eq!(sent(&server.only()), ("DELETE", format!("{PATH}/s").as_str(), None));
+    assert_eq!(server.only().sent(), ("DELETE", format!("{PATH}/s").as_str(), None));
     let server = Server::answering(|| r#"{"success": false, "message": "in use"}"#).await;
     let error = server.client().sessions().delete("s").await.unwrap_err();
     assert_eq!(error.detail(), "cannot delete the session `s`: the platform did not do it: in use");
@@ -206,15 +198,15 @@ async fn a_skill_has_the_session_of_its_message() {
     assert_eq!(session.id(), "s/1");
     let path = format!("{PATH}/s%2F1");
     assert_eq!(session.get().await.unwrap()["k"], 1);
-    assert_eq!(sent(&server.only()), ("GET", path.as_str(), None));
+    assert_eq!(server.only().sent(), ("GET", path.as_str(), None));
     assert_eq!(session.get_opt().await.unwrap().unwrap()["k"], 1);
-    assert_eq!(sent(&server.only()), ("GET", path.as_str(), None));
+    assert_eq!(server.only().sent(), ("GET", path.as_str(), None));
     assert_eq!(session.get_key("k").await.unwrap(), Some(json!(1)));
-    assert_eq!(sent(&server.only()), ("GET", format!("{path}?key=k").as_str(), None));
+    assert_eq!(server.only().sent(), ("GET", format!("{path}?key=k").as_str(), None));
     session.put(&json!({"k": 2})).await.unwrap();
-    assert_eq!(sent(&server.only()), ("POST", path.as_str(), Some(json!({"state": {"k": 2}}))));
+    assert_eq!(server.only().sent(), ("POST", path.as_str(), Some(json!({"state": {"k": 2}}))));
     session.delete().await.unwrap();
-    assert_eq!(sent(&server.only()), ("DELETE", path.as_str(), None));
+    assert_eq!(server.only().sent(), ("DELETE", path.as_str(), None));
 
     assert_eq!(context(json!({"activationId": "a"})).session().unwrap().id(), "a");
     assert_eq!(context(json!({"sessionId": "", "activationId": "a"})).session().unwrap().id(), "a");

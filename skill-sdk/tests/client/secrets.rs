@@ -1,0 +1,161 @@
+//! Secrets: where they are asked for, what is sent, and that they do not show.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use skill_sdk::client::SecretValue;
+use skill_sdk::secrecy::ExposeSecret;
+use skill_sdk::{Code, Error};
+
+use crate::names;
+use crate::server::Server;
+
+const PUBLIC: &str = "/fabric/v4/projects/test-project/secrets";
+const INTERNAL: &str = "/internal/projects/test-project/secrets";
+
+#[tokio::test]
+async fn secrets_are_listed_by_their_keys() {
+    let server = Server::answering(|| r#"["a", "db/password"]"#).await;
+    assert_eq!(server.client().secrets().list().await.unwrap(), ["a", "db/password"]);
+    assert_eq!(server.only().sent(), ("GET", format!("{PUBLIC}?list=true").as_str(), None));
+}
+
+#[tokio::test]
+async fn a_secret_is_got_from_the_internal_address_and_described_at_the_public_one() {
+    let server = Server::answering(|| r#"{"value": "hunter2"}"#).await;
+    let secrets = server.client().secrets();
+    let text = |secret: SecretValue| secret.text().unwrap().expose_secret().to_owned();
+    let (internal, public) = (format!("{INTERNAL}/a"), format!("{PUBLIC}/a"));
+    assert_eq!(text(secrets.get("a").await.unwrap()), "hunter2");
+    assert_eq!(server.only().sent(), ("GET", internal.as_str(), None));
+    assert_eq!(text(secrets.get_opt("a").await.unwrap().unwrap()), "hunter2");
+    assert_eq!(server.only().sent(), ("GET", internal.as_str(), None));
+    assert_eq!(text(secrets.describe("a").await.unwrap()), "hunter2");
+    assert_eq!(server.only().sent(), ("GET", public.as_str(), None));
+    assert_eq!(text(secrets.describe_opt("a").await.unwrap().unwrap()), "hunter2");
+    assert_eq!(server.only().sent(), ("GET", public.as_str(), None));
+}
+
+#[tokio::test]
+async fn a_value_is_unwrapped_and_anything_else_is_whole() {
+    for (answer, value) in [
+        (r#" {"value": "v"} "#, json!("v")),
+        (r#"{"value": {"u": [1, null]}}"#, json!({"u": [1, null]})),
+        (r#"{"value": {"value": 1}}"#, json!({"value": 1})),
+        (r#"{"value": null}"#, json!(null)),
+        (r#"{"value": 1, "u": 2}"#, json!({"value": 1, "u": 2})),
+        (r#"{"u": 1}"#, json!({"u": 1})),
+        ("{}", json!({})),
+        (r#""v""#, json!("v")),
+        (r#"[{"value": 1}]"#, json!([{"value": 1}])),
+    ] {
+        let server = Server::answering(move || answer).await;
+        let secrets = server.client().secrets();
+        let secret = secrets.get("a").await.unwrap();
+        assert_eq!(secret.expose_secret::<Value>().unwrap(), value, "{answer}");
+        let described = secrets.describe("a").await.unwrap();
+        assert_eq!(described.expose_secret::<Value>().unwrap(), value, "{answer}");
+        assert_eq!(secret.text().is_ok(), value.is_string(), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_was_got_does_not_show() {
+    let server = Server::answering(|| r#"{"value": {"password": "hunter2"}}"#).await;
+    let secret = server.client().secrets().get("a").await.unwrap();
+    let misfit = secret.expose_secret::<BTreeMap<String, u8>>().unwrap_err();
+    assert_eq!(misfit.code(), Code::SkillFailed);
+    assert!(misfit.detail().starts_with("the secret does not fit the type that is asked for (line 1, column "));
+    for shown in [format!("{secret:?}"), all_of(&misfit), all_of(&secret.text().unwrap_err())] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    let server = Server::answering(|| "hunter2").await;
+    let error = server.client().secrets().get("a").await.unwrap_err();
+    assert_eq!(error.code(), Code::PlatformUnavailable);
+    assert!(!all_of(&error).contains("hunter2"), "{error:?}");
+}
+
+/// All that an error can show.
+fn all_of(error: &Error) -> String {
+    format!("{error} {error:?} {}", error.chain())
+}
+
+#[tokio::test]
+async fn a_secret_is_posted_as_a_value() {
+    let server = Server::answering(|| r#"{"success": true, "message": "saved"}"#).await;
+    let secrets = server.client().secrets();
+    for value in [json!("v"), json!({"u": 1}), json!({"value": 1}), json!(null), json!([1.5])] {
+        secrets.post("db/main-password", &value).await.unwrap();
+        let target = format!("{PUBLIC}/db%2Fmain-password");
+        assert_eq!(server.only().sent(), ("POST", target.as_str(), Some(json!({"value": value}))));
+    }
+    for key in ["", "..", "a/", "a//b", "a b", "100%", "%2e%2e", "日本", "a\n"] {
+        let error = secrets.post(key, "v").await.unwrap_err();
+        assert_eq!(error.code(), Code::SkillFailed);
+        let words = format!("Failed to write secret : keyName did not conform to regex: {key:?}");
+        assert_eq!(error.detail(), words);
+    }
+    let error = secrets.post("a", &BTreeMap::from([((1, 2), 3)])).await.unwrap_err();
+    assert_eq!(error.detail(), "cannot post the secret `a`: the value cannot be written as JSON");
+    assert!(server.noted.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_show_what_was_posted() {
+    let left_out = "its words are left out, because they repeat what is secret";
+    for (status, body) in [
+        (400, r#"{"success": false, "message": "bad value hunter2"}"#),
+        (400, r#"{"error": {"message": "bad value hunter2"}}"#),
+        (422, r#"{"details": [{"path": "value", "message": "hunt\u0065r2 is weak"}]}"#),
+        (500, "<p>hunter2</p>"),
+        (401, r#"{"message": "hunter2"}"#),
+    ] {
+        let server = Server::answering(move || (StatusCode::from_u16(status).unwrap(), body)).await;
+        let error = server.client().secrets().post("a", "hunter2").await.unwrap_err();
+        assert_eq!(error.http_status(), Some(status), "{body}");
+        assert!(error.detail().contains(left_out), "{error}");
+        assert!(!all_of(&error).contains("hunt"), "{error:?}");
+        let other = server.client().secrets().post("a", "another").await.unwrap_err();
+        assert!(!other.detail().contains(left_out), "{other}");
+    }
+    let header = [("x-auth-error", "hunter2 is no good"), ("www-authenticate", "Bearer error=\"hunter2\"")];
+    let server = Server::answering(move || (StatusCode::UNAUTHORIZED, header, "{}")).await;
+    let error = server.client().secrets().post("a", "hunter2").await.unwrap_err();
+    assert!(error.code() == Code::TokenInvalid && !all_of(&error).contains("hunter2"), "{error:?}");
+    let server = Server::answering(|| r#"{"success": false, "message": "bad value hunter2"}"#).await;
+    let error = server.client().secrets().post("a", &json!({"password": ["hunter2"]})).await.unwrap_err();
+    assert_eq!(error.detail(), format!("cannot post the secret `a`: the platform did not do it: {left_out}"));
+}
+
+#[tokio::test]
+async fn a_secret_is_deleted() {
+    let server = Server::answering(|| r#"{"success": true, "message": "gone"}"#).await;
+    server.client().secrets().delete("a").await.unwrap();
+    assert_eq!(server.only().sent(), ("DELETE", format!("{PUBLIC}/a").as_str(), None));
+}
+
+#[tokio::test]
+async fn a_secret_that_is_absent() {
+    let server = Server::answering(|| (StatusCode::NOT_FOUND, r#"{"message": "a not found"}"#)).await;
+    let secrets = server.client().secrets();
+    let error = secrets.get("a").await.unwrap_err();
+    assert!(error.is_not_found());
+    assert_eq!(error.detail(), "cannot get the secret `a`: the platform answered 404: a not found");
+    assert!(secrets.get_opt("a").await.unwrap().is_none());
+    assert!(secrets.describe("a").await.unwrap_err().is_not_found());
+    assert!(secrets.describe_opt("a").await.unwrap().is_none());
+    assert!(secrets.delete("a").await.unwrap_err().is_not_found());
+    let refusing = Server::answering(|| StatusCode::FORBIDDEN).await;
+    let secrets = refusing.client().secrets();
+    assert_eq!(secrets.get_opt("a").await.unwrap_err().http_status(), Some(403));
+    assert_eq!(secrets.describe_opt("a").await.unwrap_err().http_status(), Some(403));
+}
+
+#[tokio::test]
+async fn keys_stand_whole_in_paths() {
+    let (internal, public) = (format!("{INTERNAL}/"), format!("{PUBLIC}/"));
+    names::check("{}", (&internal, ""), async |client, key| client.secrets().get(key).await).await;
+    names::check("{}", (&public, ""), async |client, key| client.secrets().describe(key).await).await;
+    names::check("{}", (&public, ""), async |client, key| client.secrets().delete(key).await).await;
+}
