@@ -2,6 +2,7 @@
 //!
 //! Each resource has a file of its own, and one request path serves them all.
 //!
+//! - [`connections`]: how to reach data sources
 //! - [`content`]: managed content, files under keys
 //! - [`info`]: what a platform says about itself
 //! - [`secrets`]: secret values under keys
@@ -61,6 +62,7 @@ use address::{Service, base_url, below, fabric_url, in_cluster, is_segment};
 pub use body::Body;
 pub use builder::ClientBuilder;
 use call::Call;
+pub use connections::{Connection, ConnectionParam, ConnectionType, Connections};
 pub use content::Content;
 pub use info::Info;
 pub use list::{ListOptions, Order};
@@ -75,6 +77,7 @@ pub(crate) mod address;
 mod body;
 mod builder;
 pub(crate) mod call;
+pub mod connections;
 pub mod content;
 mod download;
 pub mod info;
@@ -310,6 +313,11 @@ impl Client {
     /// As all [calls](crate::client#calls-that-fail).
     pub async fn info(&self) -> Result<Info, Error> {
         info::fetch(&self.0.base, &self.0.verify, self.0.terms).await
+    }
+
+    /// Connections of the project.
+    pub fn connections(&self) -> Connections {
+        Connections::new(self.clone())
     }
 
     /// Managed content of the project.

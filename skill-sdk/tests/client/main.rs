@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test is told by a panic")]
 
 mod client_credentials;
+mod connections;
 mod content;
 mod faults;
 mod info;
