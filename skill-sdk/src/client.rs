@@ -5,8 +5,10 @@
 //! - [`connections`]: how to reach data sources
 //! - [`content`]: managed content, files under keys
 //! - [`info`]: what a platform says about itself
+//! - [`models`]: what experiments are about
 //! - [`secrets`]: secret values under keys
 //! - [`sessions`]: data that invocations share for a while
+//! - [`types`]: what inputs and outputs of skills look like
 //! - `list`: what can be asked of a list
 //! - `builder`: clients that are not made from a message
 //! - `call`, `body`: a request that has not been sent; `address`: where it goes; `trace`: the trace it belongs to
@@ -66,12 +68,14 @@ pub use connections::{Connection, ConnectionParam, ConnectionType, Connections};
 pub use content::Content;
 pub use info::Info;
 pub use list::{ListOptions, Order};
+pub use models::{Model, ModelTag, Models};
 use request::{Caller, Terms};
 use response::Response;
 pub use secrets::{SecretValue, Secrets};
 pub use sessions::{Session, Sessions};
 pub use tls::VerifySslCert;
 use trace::Trace;
+pub use types::{TypeDefinition, Types};
 
 pub(crate) mod address;
 mod body;
@@ -82,6 +86,7 @@ pub mod content;
 mod download;
 pub mod info;
 mod list;
+pub mod models;
 mod nullable;
 mod pool;
 pub(crate) mod refusal;
@@ -92,6 +97,7 @@ pub mod secrets;
 pub mod sessions;
 pub mod tls;
 mod trace;
+pub mod types;
 mod withheld;
 
 /// The keys without which no client can be made, in the order in which they are named (contract "fabric-invocation",
@@ -325,6 +331,11 @@ impl Client {
         Content::new(self.clone())
     }
 
+    /// Models of the project.
+    pub fn models(&self) -> Models {
+        Models::new(self.clone())
+    }
+
     /// Secrets of the project.
     pub fn secrets(&self) -> Secrets {
         Secrets::new(self.clone())
@@ -333,6 +344,11 @@ impl Client {
     /// Sessions of the project.
     pub fn sessions(&self) -> Sessions {
         Sessions::new(self.clone())
+    }
+
+    /// Types of the project.
+    pub fn types(&self) -> Types {
+        Types::new(self.clone())
     }
 
     /// Sends a request whose answer is read piece by piece.
