@@ -391,8 +391,8 @@ impl Client {
         fabric_url(&self.0.base, self.0.api_version, segments)
     }
 
-    /// The URL of something in the project at a service that [inside the cluster](address::in_cluster) has an address of its
-    /// own: `{service}/internal/projects/{project}/{segments}`.
+    /// The URL of something in the project at a service that [inside the cluster](address::in_cluster) has an address
+    /// of its own: `{service}/internal/projects/{project}/{segments}`.
     fn internal_url<'s>(
         &'s self,
         service: &Service,

@@ -63,13 +63,13 @@ impl Context {
         client.as_ref().map_err(Error::without_source)
     }
 
-    /// The session of this invocation: the caller's if one was given, else one under the activation's own id. Whether it is
-    /// there, its methods tell.
+    /// The session of this invocation: the caller's if one was given, else one under the activation's own id. Whether
+    /// it is there, its methods tell.
     ///
     /// # Errors
     ///
-    /// As for [`client`](Self::client), and [`Code::InvalidMessage`] when the message has neither a session nor an activation;
-    /// [`Error::missing`] then names `sessionId`.
+    /// As for [`client`](Self::client), and [`Code::InvalidMessage`] when the message has neither a session nor an
+    /// activation; [`Error::missing`] then names `sessionId`.
     pub fn session(&self) -> Result<Session, Error> {
         let sessions = self.client()?.sessions();
         let id = self.0.message.session_id().ok_or_else(|| {

@@ -67,8 +67,9 @@ pub(super) fn below<'s>(base: &Url, segments: impl IntoIterator<Item = &'s str>)
     url
 }
 
-/// Where a service is (contract "fabric-api", sections 4 and 5): a platform with `cortex-internal` in the name of its host has
-/// the service's name there instead, and the service's port. Any other, such as an embedded one, serves it where it is itself.
+/// Where a service is (contract "fabric-api", sections 4 and 5): a platform with `cortex-internal` in the name of its
+/// host has the service's name there instead, and the service's port. Any other, such as an embedded one, serves it
+/// where it is itself.
 ///
 /// # Errors
 ///

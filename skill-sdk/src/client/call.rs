@@ -130,7 +130,8 @@ impl Call {
         }
     }
 
-    /// With a value as its body that holds secrets: `secrets` finds them in it. No error shows them, or what they were in.
+    /// With a value as its body that holds secrets: `secrets` finds them in it. No error shows them, or what they were
+    /// in.
     ///
     /// # Errors
     ///

@@ -24,13 +24,14 @@ const REFERENCE: &str = "#SECURE.";
 
 /// The connections of a project: each says how to reach a data source.
 ///
-/// A connection can be read in two places. [`get`](Self::get) asks the platform's connection service, as skills do, and has the
-/// secrets that parameters name filled in: that works inside the cluster, and on an embedded platform.
+/// A connection can be read in two places. [`get`](Self::get) asks the platform's connection service, as skills do, and
+/// has the secrets that parameters name filled in: that works inside the cluster, and on an embedded platform.
 /// [`describe`](Self::describe) asks the API that everybody reaches, and has them as they were saved.
 ///
-/// The connection service has an address of its own. A platform whose host holds `cortex-internal` has it where the host holds
-/// `cortex-connections` instead, at the port that the variable `CORTEX_CONNECTIONS_SERVICE_PORT_HTTP_CORTEX_CONNECTIONS` says,
-/// else 4450. At every other URL it is expected at that URL.
+/// The connection service has an address of its own. A platform whose host holds `cortex-internal` has it where the
+/// host holds `cortex-connections` instead, at the port that the variable
+/// `CORTEX_CONNECTIONS_SERVICE_PORT_HTTP_CORTEX_CONNECTIONS` says, else 4450. At every other URL it is expected at that
+/// URL.
 ///
 /// ```no_run
 /// # async fn example(client: skill_sdk::Client) -> Result<(), skill_sdk::Error> {
@@ -50,8 +51,8 @@ pub struct Connections {
     client: Client,
 }
 
-/// A connection. `Debug` shows neither the values of its parameters nor the fields that have no name here; writing it as JSON
-/// gives all of it.
+/// A connection. `Debug` shows neither the values of its parameters nor the fields that have no name here; writing it
+/// as JSON gives all of it.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -93,7 +94,8 @@ pub struct Connection {
 pub struct ConnectionParam {
     /// Its name.
     pub name: String,
-    /// Its value, normally text. `#SECURE.` followed by the key of a [secret](crate::client::Secrets) stands for that secret.
+    /// Its value, normally text. `#SECURE.` followed by the key of a [secret](crate::client::Secrets) stands for that
+    /// secret.
     #[serde(default = "nothing", deserialize_with = "read_value", serialize_with = "write_value")]
     pub value: SecretValue,
     /// Everything else.
@@ -126,12 +128,13 @@ impl Connections {
 
     /// Saves a connection: a [`Connection`], or whatever else is one as JSON. Gives what the platform answers.
     ///
-    /// A refusal that repeats the value of a parameter is shown without its words, unless the value only names a secret.
+    /// A refusal that repeats the value of a parameter is shown without its words, unless the value only names a
+    /// secret.
     ///
     /// # Errors
     ///
-    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for a value that cannot
-    /// be written as JSON.
+    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for a value that
+    /// cannot be written as JSON.
     pub async fn save(&self, connection: &(impl Serialize + ?Sized)) -> Result<Value, Error> {
         let call = Call::post(self.client.project_url(["connections"]), "cannot save a connection");
         self.client.json(call.json_with_secrets(connection, values)?).await
@@ -146,8 +149,9 @@ impl Connections {
         self.list_with(&ListOptions::new()).await
     }
 
-    /// The connections that are asked for, without their parameters. Filters are `name`, `title`, `description`, `createdBy`,
-    /// `connectionType`, `allowWrite` and `contentType`; sorting is by these but `createdBy`, by `createdAt` and by `updatedAt`.
+    /// The connections that are asked for, without their parameters. Filters are `name`, `title`, `description`,
+    /// `createdBy`, `connectionType`, `allowWrite` and `contentType`; sorting is by these but `createdBy`, by
+    /// `createdAt` and by `updatedAt`.
     ///
     /// # Errors
     ///

@@ -97,8 +97,8 @@ impl Models {
         self.list_with(&ListOptions::new()).await
     }
 
-    /// The models that are asked for. Filters are `name`, `title`, `description`, `createdBy`, `type` and `status`; sorting is by
-    /// these, by `createdAt` and by `updatedAt`.
+    /// The models that are asked for. Filters are `name`, `title`, `description`, `createdBy`, `type` and `status`;
+    /// sorting is by these, by `createdAt` and by `updatedAt`.
     ///
     /// # Errors
     ///
@@ -107,8 +107,8 @@ impl Models {
         self.listed(self.client.project_url(["models"]), options).await
     }
 
-    /// As [`list_with`](Self::list_with), of the models with these tags. How these are written, the platform says: they are sent
-    /// as they are given.
+    /// As [`list_with`](Self::list_with), of the models with these tags. How these are written, the platform says: they
+    /// are sent as they are given.
     ///
     /// # Errors
     ///
@@ -119,13 +119,13 @@ impl Models {
         self.listed(url, options).await
     }
 
-    /// Saves a model: a [`Model`], or whatever else is one as JSON. Gives what the platform answers, which may hold `version`,
-    /// `created` and `modelId`.
+    /// Saves a model: a [`Model`], or whatever else is one as JSON. Gives what the platform answers, which may hold
+    /// `version`, `created` and `modelId`.
     ///
     /// # Errors
     ///
-    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for a value that cannot
-    /// be written as JSON.
+    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for a value that
+    /// cannot be written as JSON.
     pub async fn save(&self, model: &(impl Serialize + ?Sized)) -> Result<Value, Error> {
         let call = Call::post(self.client.project_url(["models"]), "cannot save a model");
         self.client.json(call.json(model)?).await
@@ -187,8 +187,8 @@ impl Models {
         self.runs_with(name, &ListOptions::new()).await
     }
 
-    /// The runs that are asked for. Filters are `runId`, `_createdAt`, `startTime`, `endTime`, `took` and `experimentName`; sorting
-    /// is by these and by `_updatedAt`.
+    /// The runs that are asked for. Filters are `runId`, `_createdAt`, `startTime`, `endTime`, `took` and
+    /// `experimentName`; sorting is by these and by `_updatedAt`.
     ///
     /// # Errors
     ///

@@ -24,13 +24,13 @@ const ACCOUNTS: Service = Service {
 
 /// The secrets of a project: JSON values under keys.
 ///
-/// A value can be read in two places. [`get`](Self::get) asks the platform's account service, as skills do: that works inside
-/// the cluster, and on an embedded platform. [`describe`](Self::describe) asks the API that everybody reaches; whether it
-/// shows the value, the platform decides.
+/// A value can be read in two places. [`get`](Self::get) asks the platform's account service, as skills do: that works
+/// inside the cluster, and on an embedded platform. [`describe`](Self::describe) asks the API that everybody reaches;
+/// whether it shows the value, the platform decides.
 ///
-/// The account service has an address of its own. A platform whose host holds `cortex-internal` has it where the host holds
-/// `cortex-accounts` instead, at the port that the variable `CORTEX_ACCOUNTS_SERVICE_PORT_HTTP_CORTEX_ACCOUNTS` says, else
-/// 5000. At every other URL it is expected at that URL.
+/// The account service has an address of its own. A platform whose host holds `cortex-internal` has it where the host
+/// holds `cortex-accounts` instead, at the port that the variable `CORTEX_ACCOUNTS_SERVICE_PORT_HTTP_CORTEX_ACCOUNTS`
+/// says, else 5000. At every other URL it is expected at that URL.
 ///
 /// Values never show in `Debug`, nor in errors, even if a platform that refuses one repeats it.
 ///
@@ -129,8 +129,8 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`] for another key, or a value that cannot be written as
-    /// JSON.
+    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`] for another key, or a value that cannot be
+    /// written as JSON.
     pub async fn post(&self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
         #[derive(Serialize)]
         struct Post<'a, T: ?Sized> {

@@ -16,8 +16,8 @@ use crate::error::{Code, Error};
 /// What a session is described as that nobody has described.
 const NO_DESCRIPTION: &str = "No description given";
 
-/// The sessions of a project. Each holds a state, which is a JSON object, until its time to live is over; then it is not found
-/// any more.
+/// The sessions of a project. Each holds a state, which is a JSON object, until its time to live is over; then it is
+/// not found any more.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -67,8 +67,8 @@ impl Sessions {
 
     /// Starts a session and gives its id.
     ///
-    /// Its time to live is sent as whole seconds, a fraction of one as a whole one. Without one the platform says: 15 minutes.
-    /// Without a description it is `No description given`.
+    /// Its time to live is sent as whole seconds, a fraction of one as a whole one; without one it is the
+    /// platform's own, 15 minutes. Without a description it is `No description given`.
     ///
     /// # Errors
     ///
@@ -159,7 +159,8 @@ impl Sessions {
         found(self.get(id).await)
     }
 
-    /// One value of the state of a session; `None` when the state has no such key. The platform is asked for nothing else.
+    /// One value of the state of a session; `None` when the state has no such key. The platform is asked for nothing
+    /// else.
     ///
     /// # Errors
     ///
@@ -170,8 +171,8 @@ impl Sessions {
         Ok(self.state(url, id).await?.remove(key))
     }
 
-    /// Merges an object into the state of a session: its values take the place of those under the same keys, and all others
-    /// stay.
+    /// Merges an object into the state of a session: its values take the place of those under the same keys, and all
+    /// others stay.
     ///
     /// # Errors
     ///

@@ -69,8 +69,8 @@ impl Types {
         self.list_with(&ListOptions::new()).await
     }
 
-    /// The types that are asked for. Filters are `name`, `title`, `description` and `createdBy`; sorting is by these, by `createdAt`
-    /// and by `updatedAt`.
+    /// The types that are asked for. Filters are `name`, `title`, `description` and `createdBy`; sorting is by these,
+    /// by `createdAt` and by `updatedAt`.
     ///
     /// # Errors
     ///
@@ -105,12 +105,13 @@ impl Types {
         found(self.get(name).await)
     }
 
-    /// Saves types together: each a [`TypeDefinition`], or whatever else is one as JSON. Gives what the platform answers.
+    /// Saves types together: each a [`TypeDefinition`], or whatever else is one as JSON. Gives what the platform
+    /// answers.
     ///
     /// # Errors
     ///
-    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for a value that cannot
-    /// be written as JSON.
+    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for a value that
+    /// cannot be written as JSON.
     pub async fn save(&self, types: &[impl Serialize]) -> Result<Value, Error> {
         #[derive(Serialize)]
         struct Save<'a, T> {

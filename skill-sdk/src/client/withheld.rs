@@ -8,10 +8,12 @@ use serde_json::Value;
 
 use super::refusal;
 
-/// How much of a secret, in bytes, may not be shown either: whoever refuses a long value may repeat only where it begins.
+/// How much of a secret, in bytes, may not be shown either: whoever refuses a long value may repeat only where it
+/// begins.
 const PART: usize = 8;
 
-/// What stands in the place of words that repeat a secret. They go as a whole: what is around a gap can tell what was in it.
+/// What stands in the place of words that repeat a secret. They go as a whole: what is around a gap can tell what was
+/// in it.
 const LEFT_OUT: &str = "its words are left out, because they repeat what is secret";
 
 /// Secrets that a call carries. Whoever refuses them may repeat them.

@@ -5,7 +5,7 @@ use skill_sdk::{Client, Code, Error};
 use crate::server::Server;
 
 /// Names, and how they stand in a path: whole, as one segment.
-pub(crate) const ENCODED: [(&str, &str); 9] = [
+const ENCODED: [(&str, &str); 9] = [
     ("acme/greet", "acme%2Fgreet"),
     ("a b", "a%20b"),
     (" ", "%20"),
@@ -20,8 +20,8 @@ pub(crate) const ENCODED: [(&str, &str); 9] = [
 /// Names that no path can carry.
 const REFUSED: [&str; 6] = ["", ".", "..", "a\nb", "a\tb", "\u{7f}"];
 
-/// Makes a call with every such name, and checks where it goes: `before`, the name and `after`. Of those that are refused
-/// nothing is sent.
+/// Makes a call with every such name, and checks where it goes: `before`, the name and `after`. Of those that are
+/// refused nothing is sent.
 pub(crate) async fn check<T>(
     answer: &'static str,
     (before, after): (&str, &str),
