@@ -209,10 +209,12 @@ impl SecretValue {
         self.0.expose_secret()
     }
 
-    /// The value that an answer holds: normally as its only field `value`, else it is the answer.
+    /// The value that an answer holds: normally as its field `value`, beside which there may be `success`, else it is the
+    /// answer.
     fn of_answer(answer: &JsonText) -> Self {
         let fields: BTreeMap<String, JsonText> = json_text::parse(answer.as_str()).unwrap_or_default();
-        let value = fields.get("value").filter(|_| fields.len() == 1).unwrap_or(answer);
+        let alone = fields.keys().all(|name| matches!(name.as_str(), "value" | "success"));
+        let value = fields.get("value").filter(|_| alone).unwrap_or(answer);
         Self(value.as_str().into())
     }
 }

@@ -44,6 +44,7 @@ async fn a_value_is_unwrapped_and_anything_else_is_whole() {
         (r#"{"value": {"u": [1, null]}}"#, json!({"u": [1, null]})),
         (r#"{"value": {"value": 1}}"#, json!({"value": 1})),
         (r#"{"value": null}"#, json!(null)),
+        (r#"{"success": true, "value": "v"}"#, json!("v")),
         (r#"{"value": 1, "u": 2}"#, json!({"value": 1, "u": 2})),
         (r#"{"u": 1}"#, json!({"u": 1})),
         ("{}", json!({})),
