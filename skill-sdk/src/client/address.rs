@@ -115,6 +115,21 @@ pub(crate) fn is_segment(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(char::is_control)
 }
 
+/// Checks that a name can be several segments of a path, and gives it without leading slashes; `what` says of what it is the
+/// name, such as "the key of content". Empty parts inside are kept as they are: `a//b` is a name of its own.
+///
+/// # Errors
+///
+/// [`Code::SkillFailed`], which names it.
+pub(crate) fn path<'n>(what: &str, name: &'n str) -> Result<&'n str, Error> {
+    let path = name.trim_start_matches('/');
+    if !path.is_empty() && path.split('/').all(|part| part.is_empty() || is_segment(part)) {
+        return Ok(path);
+    }
+    let why = "it is empty, has a part `.` or `..`, or holds control characters";
+    Err(Error::new(Code::SkillFailed, format!("{name:?} cannot be {what}: {why}")))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio::io::AsyncRead;
 use url::Url;
 
-use crate::client::address::is_segment;
+use crate::client::address::path;
 use crate::client::body::Body;
 use crate::client::call::{Call, Form, Wait};
 use crate::client::retry::Repeat;
@@ -20,6 +20,9 @@ use crate::error::{Code, Error};
 pub use super::download::Download;
 
 mod directory;
+
+/// What a key is.
+const KEY: &str = "the key of content";
 
 /// The type of content that has no better one.
 pub const OCTET_STREAM: &str = "application/octet-stream";
@@ -88,7 +91,7 @@ impl Content {
         body: impl Into<Body>,
         content_type: &str,
     ) -> Result<Value, Error> {
-        let key = parts(key)?.join("/");
+        let key = path(KEY, key)?.to_owned();
         let call = Call::post(self.client.project_url(["content"]), format!("cannot upload `{key}`"));
         let (file_name, content_type) = (file_name.to_owned(), content_type.to_owned());
         let form = Form { text: ("key", key), name: "content", file_name, content_type };
@@ -212,17 +215,7 @@ impl Content {
     }
 
     fn url(&self, key: &str) -> Result<Url, Error> {
-        Ok(self.client.project_url(std::iter::once("content").chain(parts(key)?)))
+        let path = path(KEY, key)?;
+        Ok(self.client.project_url(std::iter::once("content").chain(path.split('/'))))
     }
-}
-
-/// The parts of a key, each of which is a segment of a path.
-fn parts(key: &str) -> Result<Vec<&str>, Error> {
-    let path = key.trim_start_matches('/');
-    // Empty parts inside a key are kept as they are: `a//b` is a key of its own.
-    if path.is_empty() || !path.split('/').all(|part| part.is_empty() || is_segment(part)) {
-        let why = "it is empty, has a part `.` or `..`, or holds control characters";
-        return Err(Error::new(Code::SkillFailed, format!("{key:?} cannot be the key of content: {why}")));
-    }
-    Ok(path.split('/').collect())
 }
