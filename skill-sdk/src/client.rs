@@ -4,6 +4,7 @@
 //!
 //! - [`connections`]: how to reach data sources
 //! - [`content`]: managed content, files under keys
+//! - [`experiments`]: experiments and their runs, on a platform or on this machine
 //! - [`info`]: what a platform says about itself
 //! - [`models`]: what experiments are about
 //! - [`secrets`]: secret values under keys
@@ -15,6 +16,7 @@
 //! - `request`: how it is sent, `retry`: when it is sent once more
 //! - `response`: its answer, `refusal`: what an answer means that is no success, `withheld`: what no error may repeat
 //! - `pool`, `tls`: the connections that requests are made over
+//! - `file`: a file that is read like an answer
 //!
 //! # Calls that fail
 //!
@@ -66,6 +68,7 @@ pub use builder::ClientBuilder;
 use call::Call;
 pub use connections::{Connection, ConnectionParam, ConnectionType, Connections};
 pub use content::Content;
+pub use experiments::Experiments;
 pub use info::Info;
 pub use list::{ListOptions, Order};
 pub use models::{Model, ModelTag, Models};
@@ -84,6 +87,8 @@ pub(crate) mod call;
 pub mod connections;
 pub mod content;
 mod download;
+pub mod experiments;
+mod file;
 pub mod info;
 mod list;
 pub mod models;
@@ -331,6 +336,11 @@ impl Client {
         Content::new(self.clone())
     }
 
+    /// Experiments of the project, and their runs.
+    pub fn experiments(&self) -> Experiments {
+        Experiments::new(self.clone())
+    }
+
     /// Models of the project.
     pub fn models(&self) -> Models {
         Models::new(self.clone())
@@ -365,6 +375,17 @@ impl Client {
     /// Sends a request that is answered with whether it was done: `success`, and a reason when that is false. An answer
     /// without it, or without a body, counts as done: its status says so.
     async fn done(&self, call: Call) -> Result<(), Error> {
+        let failure = call.what_fails().to_owned();
+        let detail = |said: &str| {
+            let colon = if said.is_empty() { "" } else { ": " };
+            format!("{failure}: the platform did not do it{colon}{said}")
+        };
+        self.done_or(call, detail).await
+    }
+
+    /// As [`done`](Self::done), with words of its own for what was not done. They are made from the reason, which may be
+    /// empty.
+    async fn done_or(&self, call: Call, detail: impl FnOnce(&str) -> String) -> Result<(), Error> {
         #[derive(Deserialize)]
         struct Answer {
             success: Option<bool>,
@@ -372,7 +393,7 @@ impl Client {
             error: Option<Value>,
         }
 
-        let (failure, withheld) = (call.what_fails().to_owned(), call.withheld().clone());
+        let withheld = call.withheld().clone();
         let Some(Answer { success, message, error }) = self.send(call).await?.json_or_nothing().await? else {
             return Ok(());
         };
@@ -382,8 +403,7 @@ impl Client {
         let said =
             message.or_else(|| error.map(|error| error.as_str().map_or_else(|| error.to_string(), str::to_owned)));
         let said = withheld.words(said.unwrap_or_default().as_bytes(), &[]);
-        let colon = if said.is_empty() { "" } else { ": " };
-        Err(Error::new(Code::SkillFailed, format!("{failure}: the platform did not do it{colon}{said}")))
+        Err(Error::new(Code::SkillFailed, detail(&said)))
     }
 
     /// The URL of something that is in no project: `{api}/fabric/v4/{segments}`.

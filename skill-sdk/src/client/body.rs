@@ -20,8 +20,8 @@ use crate::error::{Code, Error};
 /// Size of the pieces in which bytes in memory go out, and in which readers are asked.
 pub(crate) const PIECE: usize = 64 * 1024;
 
-/// Size of the pieces in which files are read. Each costs a change of threads.
-const FILE_PIECE: usize = 512 * 1024;
+/// Size of the pieces in which files are read and written. Each costs a change of threads.
+pub(super) const FILE_PIECE: usize = 512 * 1024;
 
 /// What is to be sent: bytes, a file, or whatever a reader or a stream gives.
 ///

@@ -141,7 +141,7 @@ impl Content {
     pub async fn download(&self, key: &str) -> Result<Download, Error> {
         let call = Call::get(self.url(key)?, format!("cannot download `{key}`"));
         let call = call.wait(Wait::Idle).repeat(Repeat::Download);
-        Ok(Download::new(self.client.send(call).await?))
+        Ok(Download::of_answer(self.client.send(call).await?))
     }
 
     /// Opens content for reading, or gives `None` when there is nothing under the key.

@@ -15,24 +15,33 @@ use tokio_util::io::StreamReader;
 
 use crate::error::{Code, Error};
 
+use super::body::FILE_PIECE;
+use super::content::OCTET_STREAM;
+use super::file::OpenFile;
 use super::response::Response;
-
-/// Size of the pieces in which files are written. Each costs a change of threads.
-const FILE_PIECE: usize = 512 * 1024;
 
 /// Content that is being read. Its body is read as it is asked for and never held as a whole, unless
 /// [`bytes`](Self::bytes) does.
 pub struct Download {
-    response: Response,
+    source: Source,
     read: u64,
     on_progress: Option<OnProgress>,
+}
+
+enum Source {
+    Answer(Response),
+    File(OpenFile),
 }
 
 type OnProgress = Arc<dyn Fn(u64) + Send + Sync>;
 
 impl Download {
-    pub(super) fn new(response: Response) -> Self {
-        Self { response, read: 0, on_progress: None }
+    pub(super) fn of_answer(response: Response) -> Self {
+        Self { source: Source::Answer(response), read: 0, on_progress: None }
+    }
+
+    pub(super) fn of_file(file: OpenFile) -> Self {
+        Self { source: Source::File(file), read: 0, on_progress: None }
     }
 
     /// Calls a function with the number of bytes that have been read, whenever more have.
@@ -43,12 +52,18 @@ impl Download {
 
     /// The media type that was given on upload.
     pub fn content_type(&self) -> Option<&str> {
-        self.response.headers().get(CONTENT_TYPE)?.to_str().ok()
+        match &self.source {
+            Source::Answer(response) => response.headers().get(CONTENT_TYPE)?.to_str().ok(),
+            Source::File(_) => Some(OCTET_STREAM),
+        }
     }
 
     /// The length in bytes, where the platform says it.
     pub fn content_length(&self) -> Option<u64> {
-        self.response.content_length()
+        match &self.source {
+            Source::Answer(response) => response.content_length(),
+            Source::File(file) => Some(file.length()),
+        }
     }
 
     /// The next piece; `None` at the end.
@@ -56,9 +71,12 @@ impl Download {
     /// # Errors
     ///
     /// [`Code::PlatformUnavailable`] when the connection breaks or nothing comes for the time of a call, [`Code::Timeout`]
-    /// when the invocation's deadline passes.
+    /// when the invocation's deadline passes; [`Code::SkillFailed`] when it is read from a disk that fails.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let chunk = self.response.chunk().await?;
+        let chunk = match &mut self.source {
+            Source::Answer(response) => response.chunk().await?,
+            Source::File(file) => file.chunk().await?,
+        };
         if let Some(chunk) = &chunk {
             self.read += chunk.len() as u64;
             if let Some(on_progress) = &self.on_progress {
@@ -86,8 +104,12 @@ impl Download {
     /// # Errors
     ///
     /// As [`chunk`](Self::chunk), and [`Code::SkillFailed`] when the writer fails.
-    pub async fn copy_to(mut self, writer: &mut (impl AsyncWrite + Unpin)) -> Result<u64, Error> {
-        let failed = |error| cannot_write("the content").with_source(error);
+    pub async fn copy_to(self, writer: &mut (impl AsyncWrite + Unpin)) -> Result<u64, Error> {
+        self.write(writer, "the content").await
+    }
+
+    async fn write(mut self, writer: &mut (impl AsyncWrite + Unpin), what: &str) -> Result<u64, Error> {
+        let failed = |error| cannot_write(what).with_source(error);
         while let Some(chunk) = self.chunk().await? {
             writer.write_all(&chunk).await.map_err(failed)?;
         }
@@ -103,20 +125,13 @@ impl Download {
     /// As [`chunk`](Self::chunk), and [`Code::SkillFailed`] when the file cannot be written.
     pub async fn save(self, path: impl AsRef<Path>) -> Result<u64, Error> {
         let path = path.as_ref().to_owned();
-        let failed = |error: io::Error| cannot_write(&path.display().to_string()).with_source(error);
-        let (file, target) = off_worker({
-            let path = path.clone();
-            move || Target::open(&path)
-        })
-        .await
-        .map_err(failed)?;
+        let what = path.display().to_string();
+        let failed = |error| cannot_write(&what).with_source(error);
+        let (file, target) = off_worker(move || Target::open(&path)).await.map_err(failed)?;
         let mut file = File::from_std(file);
         file.set_max_buf_size(FILE_PIECE);
         let mut writer = BufWriter::with_capacity(FILE_PIECE, file);
-        let written = self.copy_to(&mut writer).await.map_err(|error| match error.code() {
-            Code::SkillFailed => Error::new(error.code(), format!("{}: {}", path.display(), error.chain())),
-            _ => error,
-        })?;
+        let written = self.write(&mut writer, &what).await?;
         off_worker(|| target.complete()).await.map_err(failed)?;
         Ok(written)
     }

@@ -14,10 +14,10 @@ use url::Url;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListOptions {
-    filter: Map<String, Value>,
-    sort: Map<String, Value>,
-    limit: Option<u32>,
-    skip: Option<u32>,
+    pub(super) filter: Map<String, Value>,
+    pub(super) sort: Map<String, Value>,
+    pub(super) limit: Option<u32>,
+    pub(super) skip: Option<u32>,
 }
 
 /// The order of a list by one of its fields.
@@ -66,9 +66,18 @@ impl ListOptions {
 
     /// Adds what is asked to the query of a URL: `filter` and `sort` as JSON text.
     pub(crate) fn add_to(&self, url: &mut Url) {
+        self.add(url, !self.filter.is_empty());
+    }
+
+    /// As [`add_to`](Self::add_to), where a filter is expected even if everything passes it.
+    pub(super) fn add_with_filter_to(&self, url: &mut Url) {
+        self.add(url, true);
+    }
+
+    fn add(&self, url: &mut Url, with_filter: bool) {
         let object = |object: &Map<String, Value>| Value::from(object.clone()).to_string();
         let pairs = [
-            ("filter", (!self.filter.is_empty()).then(|| object(&self.filter))),
+            ("filter", with_filter.then(|| object(&self.filter))),
             ("sort", (!self.sort.is_empty()).then(|| object(&self.sort))),
             ("limit", self.limit.map(|entries| entries.to_string())),
             ("skip", self.skip.map(|entries| entries.to_string())),

@@ -7,6 +7,7 @@
 mod client_credentials;
 mod connections;
 mod content;
+mod experiments;
 mod faults;
 mod info;
 mod login;

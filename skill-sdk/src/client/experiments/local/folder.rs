@@ -1,0 +1,251 @@
+//! The folder of an experiment. Everything here is blocking.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::client::experiments::run::Run;
+use crate::client::file::OpenFile;
+use crate::error::{Code, Error};
+
+use super::config::{self, Config};
+use super::incoming::Incoming;
+use super::name;
+
+const CONFIG: &str = "config.yml";
+const ARTIFACTS: &str = "artifacts";
+
+/// Locks are files of their own that are never removed: one that is removed can be held twice, by whoever opened it before and
+/// whoever made it anew.
+const LOCKS: &str = ".locks";
+
+/// How long changes wait for each other at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How the names of files begin that are to replace another.
+pub(super) const NEW: &str = ".new-";
+
+/// The folder of an experiment, which need not be there.
+pub(super) struct Folder {
+    root: PathBuf,
+    path: PathBuf,
+    lock: PathBuf,
+    experiment: String,
+}
+
+impl Folder {
+    /// # Errors
+    ///
+    /// [`Code::SkillFailed`] for a name that is too long.
+    pub(super) fn new(root: &Path, experiment: &str) -> Result<Self, Error> {
+        let folder = name::folder(experiment)?;
+        let (path, lock) = (root.join(&folder), root.join(LOCKS).join(folder));
+        Ok(Self { root: root.to_owned(), path, lock, experiment: experiment.to_owned() })
+    }
+
+    /// What its file says.
+    ///
+    /// # Errors
+    ///
+    /// As [`config_opt`](Self::config_opt), and "not found" when there is no such experiment.
+    pub(super) fn config(&self) -> Result<Config, Error> {
+        self.config_opt()?
+            .ok_or_else(|| absent(&format!("experiment `{}` in {}", self.experiment, self.root.display())))
+    }
+
+    /// What its file says, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::SkillFailed`] for a file that cannot be read or is not the experiment's.
+    pub(super) fn config_opt(&self) -> Result<Option<Config>, Error> {
+        let path = self.path.join(CONFIG);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(&path, "cannot be read", error)),
+        };
+        let config: Config =
+            yaml_serde::from_str(&text).map_err(|error| failed(&path, "is not the file of an experiment", error))?;
+        if config.experiment.name != self.experiment {
+            let (experiment, name) = (&self.experiment, &config.experiment.name);
+            // Some file systems take no notice of case.
+            let detail = format!("{}: this is of experiment `{name}`, not of `{experiment}`", path.display());
+            return Err(Error::new(Code::SkillFailed, detail));
+        }
+        Ok(Some(config))
+    }
+
+    /// Waits until nobody else changes the experiment.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::SkillFailed`] when the disk fails, or after 30 s.
+    pub(super) fn lock(&self) -> Result<Locked<'_>, Error> {
+        let path = &self.lock;
+        let unusable = |error| failed(path, "cannot be locked", error);
+        fs::create_dir_all(self.root.join(LOCKS)).map_err(unusable)?;
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(unusable)?;
+        let until = Instant::now() + LONGEST_WAIT;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Locked { folder: self, _lock: file }),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    thread::sleep(Duration::from_micros(fastrand::u64(500..5000)));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let detail = format!("{}: somebody else has held this lock for {LONGEST_WAIT:?}", path.display());
+                    return Err(Error::new(Code::SkillFailed, detail));
+                }
+                Err(TryLockError::Error(error)) => return Err(unusable(error)),
+            }
+        }
+    }
+
+    /// As [`lock`](Self::lock), and "not found" when there is no such experiment. Nothing is made then.
+    pub(super) fn lock_existing(&self) -> Result<Locked<'_>, Error> {
+        self.config()?;
+        self.lock()
+    }
+
+    /// Changes what the file says, while nobody else does.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Config) -> Result<T, Error>) -> Result<T, Error> {
+        let locked = self.lock_existing()?;
+        let mut config = self.config()?;
+        let changed = change(&mut config)?;
+        locked.write(&config)?;
+        Ok(changed)
+    }
+
+    pub(super) fn artifacts(&self) -> PathBuf {
+        self.path.join(ARTIFACTS)
+    }
+
+    /// Where an artifact is.
+    pub(super) fn artifact_path(&self, artifact: &str, run: &str) -> Result<PathBuf, Error> {
+        Ok(self.artifacts().join(name::artifact(artifact, run)?))
+    }
+
+    /// Makes what came in an artifact of a run.
+    pub(super) fn place(&self, incoming: &mut Incoming, run: &str, artifact: String) -> Result<(), Error> {
+        let locked = self.lock_existing()?;
+        let mut config = self.config()?;
+        let index = self.index_of(run, &config)?;
+        let path = self.artifact_path(&artifact, run)?;
+        incoming.place(&path)?;
+        let run = &mut config.runs[index];
+        // The folder may be moved.
+        let inside = path.strip_prefix(&self.path).unwrap_or(&path);
+        run.artifacts.insert(artifact, inside.to_string_lossy().into_owned());
+        config::touch(run);
+        locked.write(&config)
+    }
+
+    /// Where a run is in the list.
+    ///
+    /// # Errors
+    ///
+    /// "Not found" when it is not there.
+    pub(super) fn index_of(&self, run: &str, config: &Config) -> Result<usize, Error> {
+        config.index_of(run).ok_or_else(|| self.without(&format!("run `{run}`")))
+    }
+
+    /// The failure that the experiment lacks something.
+    pub(super) fn without(&self, what: &str) -> Error {
+        absent(&format!("{what} of experiment `{}` in {}", self.experiment, self.root.display()))
+    }
+}
+
+/// The folder of an experiment while nobody else changes it.
+pub(super) struct Locked<'f> {
+    folder: &'f Folder,
+    /// Unlocked when it is closed.
+    _lock: File,
+}
+
+impl Locked<'_> {
+    /// Replaces what the file says.
+    pub(super) fn write(&self, config: &Config) -> Result<(), Error> {
+        let Folder { path: folder, .. } = self.folder;
+        let path = folder.join(CONFIG);
+        let text = yaml_serde::to_string(config).map_err(|error| {
+            Error::new(Code::SkillFailed, format!("{}: cannot be written as YAML", path.display())).with_source(error)
+        })?;
+        fs::create_dir_all(folder)
+            .and_then(|()| {
+                let mut file = tempfile::Builder::new().prefix(NEW).tempfile_in(folder)?;
+                file.write_all(text.as_bytes())?;
+                // Else a power cut could leave the new name without the text.
+                file.as_file().sync_all()?;
+                file.persist(&path)?;
+                Ok(())
+            })
+            .map_err(|error| failed(&path, "cannot be written", error))
+    }
+
+    /// Deletes the experiment. Without its file there is none, whatever else is left.
+    pub(super) fn delete(self) -> Result<(), Error> {
+        let Folder { path, .. } = self.folder;
+        let config = path.join(CONFIG);
+        match fs::remove_file(&config) {
+            Ok(()) => fs::remove_dir_all(path).map_err(|error| failed(path, "cannot be removed", error)),
+            // Somebody else deleted it meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => self.folder.config().map(drop),
+            Err(error) => Err(failed(&config, "cannot be removed", error)),
+        }
+    }
+
+    /// Removes the artifacts of a run that is no more.
+    pub(super) fn remove_artifacts(&self, run: &Run) -> Result<(), Error> {
+        for artifact in run.artifacts.keys() {
+            let path = self.folder.artifact_path(artifact, &run.run_id)?;
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(failed(&path, "cannot be removed", error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of all experiments, sorted.
+pub(super) fn experiments(root: &Path) -> Result<Vec<String>, Error> {
+    let unreadable = |error| failed(root, "cannot be read", error);
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(unreadable)?;
+        // Folders of other names, and files, are somebody else's.
+        if entry.path().is_dir() {
+            names.extend(entry.file_name().to_str().and_then(name::decoded));
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// A file, if there is one.
+pub(super) fn open(path: &Path, failure: String) -> Result<Option<OpenFile>, Error> {
+    match File::open(path).and_then(|file| OpenFile::new(file, failure)) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(path, "cannot be read", error)),
+    }
+}
+
+pub(super) fn failed(path: &Path, what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(Code::SkillFailed, format!("{}: {what}", path.display())).with_source(error)
+}
+
+/// The failure that something is not there, of the same kind as a platform's.
+fn absent(what: &str) -> Error {
+    Error::new(Code::SkillFailed, format!("there is no {what}")).with_http_status(404)
+}

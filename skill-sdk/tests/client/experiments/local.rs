@@ -1,0 +1,405 @@
+//! Experiments that are kept in a folder.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use skill_sdk::Code;
+use skill_sdk::client::content::OCTET_STREAM;
+use skill_sdk::client::experiments::{Experiments, NewExperiment};
+use skill_sdk::client::{Body, ListOptions, Order};
+use skill_sdk::serde_json::{Map, Value, json};
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+
+use super::scenario;
+
+fn local() -> (TempDir, Experiments) {
+    let folder = tempfile::tempdir().unwrap();
+    let experiments = Experiments::local(folder.path().join("experiments"));
+    (folder, experiments)
+}
+
+/// All files below a folder but locks, sorted.
+fn files(folder: &Path) -> Vec<String> {
+    fn collect(folder: &Path, prefix: &str, files: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            match entry.path().is_dir() {
+                true if name == ".locks" => {}
+                true => collect(&entry.path(), &format!("{prefix}{name}/"), files),
+                false => files.push(format!("{prefix}{name}")),
+            }
+        }
+    }
+    let mut all = Vec::new();
+    collect(folder, "", &mut all);
+    all.sort();
+    all
+}
+
+/// No call takes a name that no URL can carry, wherever experiments are.
+pub(super) async fn refuses_bad_names(experiments: &Experiments) {
+    for bad in ["", ".", "..", "a\nb", "a\u{7f}"] {
+        let good = experiments.runs("churn");
+        let runs = experiments.runs(bad);
+        let errors = [
+            experiments.save(&NewExperiment::new(bad)).await.unwrap_err(),
+            experiments.get(bad).await.unwrap_err(),
+            experiments.get_opt(bad).await.unwrap_err(),
+            experiments.delete(bad).await.unwrap_err(),
+            experiments.set_meta(bad, "k", 1).await.unwrap_err(),
+            runs.list().await.unwrap_err(),
+            runs.find(&ListOptions::new()).await.unwrap_err(),
+            runs.last().await.unwrap_err(),
+            runs.create(&json!({})).await.unwrap_err(),
+            runs.start().await.unwrap_err(),
+            runs.get("r").await.unwrap_err(),
+            runs.delete_all().await.unwrap_err(),
+            runs.delete_matching(&json!({})).await.unwrap_err(),
+            good.create(&json!({"runId": bad})).await.unwrap_err(),
+            good.get(bad).await.unwrap_err(),
+            good.update(bad, &json!({})).await.unwrap_err(),
+            good.delete(bad).await.unwrap_err(),
+            good.log_param("r", bad, 1).await.unwrap_err(),
+            good.log_metric("r", bad, 1).await.unwrap_err(),
+            good.set_meta("r", bad, 1).await.unwrap_err(),
+            good.log_artifact("r", bad, "x").await.unwrap_err(),
+            good.artifact("r", bad).await.err().unwrap(),
+            good.log_artifact(bad, "a", "x").await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!((error.code(), error.http_status()), (Code::SkillFailed, None), "{error}");
+            assert!(error.detail().contains("cannot be the name of"), "{error}");
+        }
+    }
+    for bad in ["/", "a/../b", "./a", "a/.", "a/b\tc"] {
+        let error = experiments.runs("churn").artifact("r", bad).await.err().unwrap();
+        assert!(error.detail().contains("cannot be the name of an artifact"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_scenario() {
+    let (folder, experiments) = local();
+    for name in ["churn", "acme/churn", "a b", "100%", "%2e%2e", "...", ".locks", "日本", "con:\\x"] {
+        scenario::run(&experiments, name).await;
+    }
+    assert_eq!(files(folder.path()), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn bad_names_are_refused_and_nothing_is_written() {
+    let (folder, experiments) = local();
+    refuses_bad_names(&experiments).await;
+    let error = experiments.save(&NewExperiment::new("a".repeat(300))).await.unwrap_err();
+    assert!(error.detail().contains("too long"), "{error}");
+    assert!(experiments.list().await.unwrap().is_empty());
+    assert!(experiments.delete("absent").await.unwrap_err().is_not_found());
+    assert!(experiments.runs("absent").create(&json!({})).await.unwrap_err().is_not_found());
+    assert!(experiments.runs("absent").log_artifact("r", "a", "x").await.unwrap_err().is_not_found());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn files_are_where_the_documentation_says() {
+    let (folder, experiments) = local();
+    experiments.save(&NewExperiment::new("churn").title("T")).await.unwrap();
+    let runs = experiments.runs("churn");
+    let run =
+        runs.create(&json!({"runId": "r_1", "params": {"depth": 3}, "_id": "no", "artifacts": {"no": "x"}})).await;
+    let run = run.unwrap();
+    assert_eq!((run.run_id.as_str(), run.id.as_deref(), run.artifacts.len()), ("r_1", Some("r_1"), 0));
+    assert_eq!((run.project_id.as_deref(), run.experiment_name.as_deref()), (Some("local"), Some("churn")));
+    runs.log_artifact("r_1", "/plots/roc.png", "bytes").await.unwrap();
+    let artifact = "artifacts/plots%2Froc.png_r%5F1.pk";
+    assert_eq!(files(&folder.path().join("experiments/churn")), [artifact, "config.yml"]);
+    assert_eq!(fs::read_to_string(folder.path().join("experiments/churn").join(artifact)).unwrap(), "bytes");
+    assert_eq!(runs.get("r_1").await.unwrap().artifacts["plots/roc.png"], artifact);
+    let config = fs::read_to_string(folder.path().join("experiments/churn/config.yml")).unwrap();
+    assert!(config.starts_with("experiment:\n  name: churn\n  title: T\n  _version: 1\n"), "{config}");
+    assert!(config.contains("\nruns:\n- runId: r_1\n"), "{config}");
+    let error = runs.create(&json!({"runId": "r_1"})).await.unwrap_err();
+    assert_eq!((error.http_status(), runs.list().await.unwrap().len()), (Some(409), 1));
+    // Ids that are made here are short.
+    let made = runs.create(&json!({})).await.unwrap().run_id;
+    assert!(made.len() == 8 && made.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{made}");
+}
+
+#[tokio::test]
+async fn an_experiment_that_is_saved_again_keeps_its_runs_and_gets_a_new_version() {
+    let (_folder, experiments) = local();
+    let first = experiments.save(&json!({"name": "churn", "title": "A", "tags": [1], "_version": 40})).await.unwrap();
+    assert_eq!(first.version, Some(json!(1)));
+    experiments.runs("churn").create(&json!({})).await.unwrap();
+    let second = experiments.save(&json!({"name": "churn", "title": "B", "description": null})).await.unwrap();
+    assert_eq!(
+        (second.version, second.title.as_deref(), &second.other["tags"]),
+        (Some(json!(2)), Some("B"), &json!([1]))
+    );
+    assert_eq!(first.other["createdAt"], second.other["createdAt"]);
+    assert_eq!(experiments.set_meta("churn", "k", 1).await.unwrap().version, Some(json!(3)));
+    assert_eq!(experiments.runs("churn").list().await.unwrap().len(), 1);
+    experiments.save(&NewExperiment::new("a").model_id("m")).await.unwrap();
+    let names = async |options: ListOptions| -> Vec<String> {
+        experiments.list_with(&options).await.unwrap().into_iter().map(|experiment| experiment.name).collect()
+    };
+    assert_eq!(names(ListOptions::new()).await, ["a", "churn"]);
+    assert_eq!(names(ListOptions::new().sort("name", Order::Descending).limit(1)).await, ["churn"]);
+    assert_eq!(names(ListOptions::new().filter("modelId", "m")).await, ["a"]);
+}
+
+#[tokio::test]
+async fn an_artifact_that_breaks_off_leaves_what_was_there() {
+    let (folder, experiments) = local();
+    experiments.save(&NewExperiment::new("churn")).await.unwrap();
+    let runs = experiments.runs("churn");
+    runs.create(&json!({"runId": "r"})).await.unwrap();
+    runs.log_artifact("r", "model", "old").await.unwrap();
+    let old = runs.artifact("r", "model").await.unwrap();
+    assert_eq!((old.content_length(), old.content_type()), (Some(3), Some(OCTET_STREAM)));
+    let failing = tokio_util::io::StreamReader::new(Failing(Some(std::io::Error::other("the disk is gone"))));
+    let broken = Body::reader(tokio::io::repeat(1).take(100_000).chain(failing));
+    let error = runs.log_artifact("r", "model", broken).await.unwrap_err();
+    assert!(error.chain().contains("the disk is gone"), "{}", error.chain());
+    assert!(error.detail().starts_with("cannot save artifact `model` of run `r` of experiment `churn`"), "{error}");
+    runs.log_artifact("r", "model", "newer").await.unwrap();
+    assert_eq!(old.bytes().await.unwrap(), "old", "what was opened stays as it was");
+    assert_eq!(runs.artifact("r", "model").await.unwrap().bytes().await.unwrap(), "newer");
+    // A file, with its progress, and a body that is large and has no length.
+    let file = folder.path().join("file");
+    fs::write(&file, vec![1; 700_000]).unwrap();
+    let seen = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let to = seen.clone();
+    let body = Body::file(&file).on_progress(move |bytes| to.store(bytes, std::sync::atomic::Ordering::SeqCst));
+    runs.log_artifact("r", "file", body).await.unwrap();
+    assert_eq!(seen.load(std::sync::atomic::Ordering::SeqCst), 700_000);
+    let large = Body::reader(tokio::io::repeat(2).take(3_000_000));
+    runs.log_artifact("r", "large", large).await.unwrap();
+    let mut download = runs.artifact("r", "large").await.unwrap();
+    let (mut pieces, mut bytes) = (0, 0);
+    while let Some(piece) = download.chunk().await.unwrap() {
+        assert!(piece.iter().all(|&byte| byte == 2));
+        pieces += 1;
+        bytes += piece.len();
+    }
+    assert!(bytes == 3_000_000 && pieces > 1, "{bytes} in {pieces}");
+    runs.delete("r").await.unwrap();
+    assert_eq!(files(&folder.path().join("experiments")), ["churn/config.yml"]);
+}
+
+/// A stream that fails once.
+struct Failing(Option<std::io::Error>);
+
+impl futures_core::Stream for Failing {
+    type Item = std::io::Result<axum::body::Bytes>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        std::task::Poll::Ready(self.0.take().map(Err))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn changes_of_many_tasks_are_all_kept() {
+    let (folder, experiments) = local();
+    experiments.save(&NewExperiment::new("churn")).await.unwrap();
+    let shared = experiments.runs("churn").create(&json!({"runId": "shared"})).await.unwrap().run_id;
+    let tasks: Vec<_> = (0..16)
+        .map(|i| {
+            // One of its own knows nothing of the others, as in another process.
+            let runs = Experiments::local(folder.path().join("experiments")).runs("churn");
+            tokio::spawn({
+                let shared = shared.clone();
+                async move {
+                    runs.log_metric(&shared, &format!("m{i}"), i).await.unwrap();
+                    runs.log_artifact(&shared, &format!("a{}", i % 4), vec![i; 1000]).await.unwrap();
+                    runs.create(&json!({})).await.unwrap().run_id
+                }
+            })
+        })
+        .collect();
+    let mut ids = BTreeSet::from([shared.clone()]);
+    for task in tasks {
+        ids.insert(task.await.unwrap());
+    }
+    let runs = experiments.runs("churn");
+    let listed: BTreeSet<String> = runs.list().await.unwrap().into_iter().map(|run| run.run_id).collect();
+    assert_eq!((listed.len(), &listed), (17, &ids));
+    let run = runs.get(&shared).await.unwrap();
+    assert_eq!((run.metrics.len(), run.artifacts.len()), (16, 4));
+    for name in run.artifacts.keys() {
+        let bytes = runs.artifact(&shared, name).await.unwrap().bytes().await.unwrap();
+        assert!(bytes.len() == 1000 && bytes.iter().all(|&byte| byte == bytes[0]), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_experiment_that_is_deleted_while_an_artifact_comes_in_stays_deleted() {
+    let (folder, experiments) = local();
+    experiments.save(&NewExperiment::new("churn")).await.unwrap();
+    let runs = experiments.runs("churn");
+    runs.create(&json!({"runId": "r"})).await.unwrap();
+    let (mut writer, reader) = tokio::io::duplex(64);
+    let upload = tokio::spawn({
+        let runs = runs.clone();
+        async move { runs.log_artifact("r", "model", Body::reader(reader)).await }
+    });
+    // Whoever reads has begun: more than fits was taken.
+    tokio::io::AsyncWriteExt::write_all(&mut writer, &[1; 200]).await.unwrap();
+    experiments.delete("churn").await.unwrap();
+    drop(writer);
+    assert!(upload.await.unwrap().unwrap_err().is_not_found());
+    assert_eq!(files(&folder.path().join("experiments")), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_broken_is_named() {
+    let (folder, experiments) = local();
+    experiments.save(&NewExperiment::new("churn")).await.unwrap();
+    let path = folder.path().join("experiments/churn/config.yml");
+    let good = fs::read_to_string(&path).unwrap();
+    for broken in ["", "experiment: [", "- 1", "runs: []", "experiment: {}", "experiment: {name: churn}\nmore: 1", "\0"]
+    {
+        fs::write(&path, broken).unwrap();
+        for error in [
+            experiments.get_opt("churn").await.unwrap_err(),
+            experiments.list().await.unwrap_err(),
+            experiments.save(&NewExperiment::new("churn")).await.unwrap_err(),
+            experiments.runs("churn").log_metric("r", "m", 1).await.unwrap_err(),
+        ] {
+            let expected = format!("{}: is not the file of an experiment", path.display());
+            assert_eq!((error.code(), error.detail()), (Code::SkillFailed, &*expected), "{broken}");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), broken, "it is not overwritten");
+    }
+    // What is there under another name is not taken for it.
+    fs::write(&path, good.replace("name: churn", "name: Churn")).unwrap();
+    let error = experiments.get("churn").await.unwrap_err();
+    assert!(error.detail().ends_with("this is of experiment `Churn`, not of `churn`"), "{error}");
+    fs::remove_file(&path).unwrap();
+    // Without the file there is no experiment, and what is somebody else's is none either.
+    fs::create_dir_all(folder.path().join("experiments/my folder")).unwrap();
+    fs::write(folder.path().join("experiments/notes.txt"), "").unwrap();
+    assert!(experiments.list().await.unwrap().is_empty());
+    assert!(experiments.get_opt("churn").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn fields_of_a_run_keep_their_types() {
+    let (_folder, experiments) = local();
+    experiments.save(&NewExperiment::new("churn")).await.unwrap();
+    let runs = experiments.runs("churn");
+    let error = runs.create(&json!({"took": "long"})).await.unwrap_err();
+    assert!(error.detail().ends_with("a field is not of its type"), "{error}");
+    assert!(runs.create(&json!({"runId": 7})).await.is_err());
+    let run = runs.create(&json!({"runId": null, "took": 1})).await.unwrap();
+    assert!(runs.update(&run.run_id, &json!({"params": 1})).await.is_err());
+    runs.update(&run.run_id, &json!({"runId": "x", "_id": "x", "took": null, "own": [1]})).await.unwrap();
+    let updated = runs.get(&run.run_id).await.unwrap();
+    assert_eq!((updated.took, updated.id.as_deref(), &updated.other["own"]), (None, Some(&*run.run_id), &json!([1])));
+    assert!(updated.updated_at >= run.updated_at && updated.created_at == run.created_at);
+    let error = runs.find(&ListOptions::new().filter("took", json!({"$regex": 1}))).await.unwrap_err();
+    assert!(error.detail().contains("`$regex`"), "{error}");
+    assert!(runs.delete_matching(&json!({"$or": []})).await.is_err());
+    assert_eq!(runs.list().await.unwrap().len(), 1);
+}
+
+/// Texts among which many look like something else to YAML.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "\\PC{0,12}",
+        2 => "[ \\n\\t\\r'\":#&*!|>{}\\[\\],%@`?~=.0-9eE+-]{0,8}",
+        1 => "(?s).{0,8}",
+        1 => proptest::sample::select(vec![
+            "null", "true", "No", "~", "1e3", "0x1f", "1_000", ".nan", "-", "---", "...", "<<", "2024-05-01", "\u{feff}", "\u{85}a",
+        ]).prop_map(str::to_owned),
+    ]
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        3 => text().prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => any::<u64>().prop_map(Value::from),
+        2 => any::<f64>().prop_map(Value::from),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => Just(Value::Null),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((text(), inner), 0..4).prop_map(|fields| Map::from_iter(fields).into()),
+        ]
+    })
+}
+
+/// A name that every platform takes.
+fn name() -> impl Strategy<Value = String> {
+    text().prop_filter("no URL can carry it", |name| {
+        !matches!(&**name, "" | "." | "..") && !name.contains(char::is_control)
+    })
+}
+
+fn entries() -> impl Strategy<Value = Vec<(String, Value)>> {
+    proptest::collection::vec((name(), value()), 0..3)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_saved_is_loaded_again(
+        experiment in name(),
+        title in text(),
+        own in value(),
+        run in name(),
+        params in entries(),
+        metrics in entries(),
+        meta in entries(),
+        artifact in name(),
+        bytes: Vec<u8>,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (_folder, experiments) = local();
+            let new = NewExperiment::new(&*experiment).title(&*title).field("own", own.clone());
+            let saved = experiments.save(&new).await.unwrap();
+            prop_assert_eq!(&experiments.get(&experiment).await.unwrap(), &saved);
+            prop_assert_eq!((&*saved.name, saved.title.as_deref()), (&*experiment, Some(&*title)));
+            prop_assert_eq!(&saved.other["own"], &own);
+            prop_assert_eq!(experiments.list().await.unwrap(), [saved]);
+
+            let runs = experiments.runs(&*experiment);
+            runs.create(&json!({"runId": run, "own": own})).await.unwrap();
+            for (key, value) in &params {
+                runs.log_param(&run, key, value.clone()).await.unwrap();
+            }
+            for (key, value) in &metrics {
+                runs.log_metric(&run, key, value.clone()).await.unwrap();
+            }
+            for (key, value) in &meta {
+                runs.set_meta(&run, key, value.clone()).await.unwrap();
+            }
+            let loaded = runs.get(&run).await.unwrap();
+            prop_assert_eq!((&loaded.run_id, &loaded.other["own"]), (&run, &own));
+            prop_assert_eq!(loaded.params, Map::from_iter(params));
+            prop_assert_eq!(loaded.metrics, Map::from_iter(metrics));
+            prop_assert_eq!(loaded.meta, Map::from_iter(meta));
+
+            // A name is also a path, whose parts have the same rules.
+            if !artifact.trim_start_matches('/').is_empty()
+                && artifact.split('/').all(|part| !matches!(part, "." | ".."))
+            {
+                runs.log_artifact(&run, &artifact, bytes.clone()).await.unwrap();
+                let loaded = runs.artifact(&run, &artifact).await.unwrap().bytes().await.unwrap();
+                prop_assert_eq!(&loaded[..], &bytes[..]);
+            }
+            Ok(())
+        })?;
+    }
+}
