@@ -11,6 +11,8 @@ use tokio::io::AsyncReadExt;
 use crate::server::{Noted, Server};
 
 mod local;
+mod names;
+mod round_trip;
 mod scenario;
 
 const PROJECT: &str = "/fabric/v4/projects/test-project";
@@ -350,58 +352,4 @@ async fn what_is_absent() {
     assert!(runs.artifact_opt("r", "k").await.unwrap().is_none());
     let server = Server::answering(|| StatusCode::INTERNAL_SERVER_ERROR).await;
     assert_eq!(self::experiments(&server).get_opt("churn").await.unwrap_err().code(), Code::PlatformUnavailable);
-}
-
-#[tokio::test]
-async fn names_that_no_url_can_carry_are_refused() {
-    let server = Server::answering(|| RUN).await;
-    let experiments = experiments(&server);
-    local::refuses_bad_names(&experiments).await;
-    assert!(server.noted.lock().unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn names_are_one_segment_and_artifacts_may_be_paths() {
-    let names = [
-        ("a/b", "a%2Fb"),
-        ("a b", "a%20b"),
-        ("100%", "100%25"),
-        ("%2e%2e", "%252e%252e"),
-        ("日本", "%E6%97%A5%E6%9C%AC"),
-        ("...", "..."),
-        ("a?b#c", "a%3Fb%23c"),
-    ];
-    for (name, sent) in names {
-        let server = Server::answering(|| r#"{"name": "n", "runId": "r"}"#).await;
-        let experiments = experiments(&server);
-        let runs = experiments.runs(name);
-        experiments.get(name).await.unwrap();
-        experiments.delete(name).await.unwrap();
-        runs.create(&json!({"runId": name})).await.unwrap();
-        runs.get(name).await.unwrap();
-        runs.update(name, &json!({})).await.unwrap();
-        runs.delete(name).await.unwrap();
-        runs.log_param(name, name, 1).await.unwrap();
-        runs.log_metric(name, name, 1).await.unwrap();
-        runs.set_meta(name, name, 1).await.unwrap();
-        runs.log_artifact(name, name, "").await.unwrap();
-        runs.artifact(name, name).await.unwrap();
-        let (e, run) = (format!("/experiments/{sent}"), format!("/experiments/{sent}/runs/{sent}"));
-        let artifact = format!("{run}/artifacts/{}", if name == "a/b" { name } else { sent });
-        let expected = [
-            e.clone(),
-            e.clone(),
-            format!("{e}/runs"),
-            run.clone(),
-            run.clone(),
-            run.clone(),
-            format!("{run}/params/{sent}"),
-            format!("{run}/metrics/{sent}"),
-            format!("{run}/meta/{sent}"),
-            artifact.clone(),
-            artifact,
-        ];
-        let noted = server.noted.lock().unwrap();
-        assert_eq!(noted.iter().map(|noted| line(noted).1).collect::<Vec<_>>(), expected);
-    }
 }

@@ -4,18 +4,17 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use proptest::prelude::*;
 use skill_sdk::Code;
 use skill_sdk::client::content::OCTET_STREAM;
 use skill_sdk::client::experiments::{Experiments, NewExperiment};
 use skill_sdk::client::{Body, ListOptions, Order};
-use skill_sdk::serde_json::{Map, Value, json};
+use skill_sdk::serde_json::json;
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::scenario;
+use super::{names, scenario};
 
-fn local() -> (TempDir, Experiments) {
+pub(super) fn local() -> (TempDir, Experiments) {
     let folder = tempfile::tempdir().unwrap();
     let experiments = Experiments::local(folder.path().join("experiments"));
     (folder, experiments)
@@ -40,47 +39,6 @@ fn files(folder: &Path) -> Vec<String> {
     all
 }
 
-/// No call takes a name that no URL can carry, wherever experiments are.
-pub(super) async fn refuses_bad_names(experiments: &Experiments) {
-    for bad in ["", ".", "..", "a\nb", "a\u{7f}"] {
-        let good = experiments.runs("churn");
-        let runs = experiments.runs(bad);
-        let errors = [
-            experiments.save(&NewExperiment::new(bad)).await.unwrap_err(),
-            experiments.get(bad).await.unwrap_err(),
-            experiments.get_opt(bad).await.unwrap_err(),
-            experiments.delete(bad).await.unwrap_err(),
-            experiments.set_meta(bad, "k", 1).await.unwrap_err(),
-            runs.list().await.unwrap_err(),
-            runs.find(&ListOptions::new()).await.unwrap_err(),
-            runs.last().await.unwrap_err(),
-            runs.create(&json!({})).await.unwrap_err(),
-            runs.start().await.unwrap_err(),
-            runs.get("r").await.unwrap_err(),
-            runs.delete_all().await.unwrap_err(),
-            runs.delete_matching(&json!({})).await.unwrap_err(),
-            good.create(&json!({"runId": bad})).await.unwrap_err(),
-            good.get(bad).await.unwrap_err(),
-            good.update(bad, &json!({})).await.unwrap_err(),
-            good.delete(bad).await.unwrap_err(),
-            good.log_param("r", bad, 1).await.unwrap_err(),
-            good.log_metric("r", bad, 1).await.unwrap_err(),
-            good.set_meta("r", bad, 1).await.unwrap_err(),
-            good.log_artifact("r", bad, "x").await.unwrap_err(),
-            good.artifact("r", bad).await.err().unwrap(),
-            good.log_artifact(bad, "a", "x").await.unwrap_err(),
-        ];
-        for error in errors {
-            assert_eq!((error.code(), error.http_status()), (Code::SkillFailed, None), "{error}");
-            assert!(error.detail().contains("cannot be the name of"), "{error}");
-        }
-    }
-    for bad in ["/", "a/../b", "./a", "a/.", "a/b\tc"] {
-        let error = experiments.runs("churn").artifact("r", bad).await.err().unwrap();
-        assert!(error.detail().contains("cannot be the name of an artifact"), "{error}");
-    }
-}
-
 #[tokio::test]
 async fn the_scenario() {
     let (folder, experiments) = local();
@@ -93,7 +51,7 @@ async fn the_scenario() {
 #[tokio::test]
 async fn bad_names_are_refused_and_nothing_is_written() {
     let (folder, experiments) = local();
-    refuses_bad_names(&experiments).await;
+    names::are_refused(&experiments).await;
     let error = experiments.save(&NewExperiment::new("a".repeat(300))).await.unwrap_err();
     assert!(error.detail().contains("too long"), "{error}");
     assert!(experiments.list().await.unwrap().is_empty());
@@ -250,7 +208,7 @@ async fn an_experiment_that_is_deleted_while_an_artifact_comes_in_stays_deleted(
         async move { runs.log_artifact("r", "model", Body::reader(reader)).await }
     });
     // Whoever reads has begun: more than fits was taken.
-    tokio::io::AsyncWriteExt::write_all(&mut writer, &[1; 200]).await.unwrap();
+    writer.write_all(&[1; 200]).await.unwrap();
     experiments.delete("churn").await.unwrap();
     drop(writer);
     assert!(upload.await.unwrap().unwrap_err().is_not_found());
@@ -309,97 +267,45 @@ async fn fields_of_a_run_keep_their_types() {
     assert_eq!(runs.list().await.unwrap().len(), 1);
 }
 
-/// Texts among which many look like something else to YAML.
-fn text() -> impl Strategy<Value = String> {
-    prop_oneof![
-        4 => "\\PC{0,12}",
-        2 => "[ \\n\\t\\r'\":#&*!|>{}\\[\\],%@`?~=.0-9eE+-]{0,8}",
-        1 => "(?s).{0,8}",
-        1 => proptest::sample::select(vec![
-            "null", "true", "No", "~", "1e3", "0x1f", "1_000", ".nan", "-", "---", "...", "<<", "2024-05-01", "\u{feff}", "\u{85}a",
-        ]).prop_map(str::to_owned),
-    ]
+#[test]
+fn an_artifact_that_nobody_waits_for_leaves_nothing() {
+    let (folder, experiments) = local();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        experiments.save(&NewExperiment::new("churn")).await.unwrap();
+        let runs = experiments.runs("churn");
+        runs.create(&json!({"runId": "r"})).await.unwrap();
+        let (mut writer, reader) = tokio::io::duplex(64);
+        tokio::select! {
+            result = runs.log_artifact("r", "model", Body::reader(reader)) => panic!("it cannot end: {result:?}"),
+            written = writer.write_all(&[1; 200]) => written.unwrap(),
+        }
+        assert_eq!(runs.get("r").await.unwrap().artifacts.len(), 0);
+    });
+    // It waits for what is being removed.
+    drop(runtime);
+    assert_eq!(files(&folder.path().join("experiments")), ["churn/config.yml"]);
 }
 
-fn value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        3 => text().prop_map(Value::from),
-        1 => any::<i64>().prop_map(Value::from),
-        1 => any::<u64>().prop_map(Value::from),
-        2 => any::<f64>().prop_map(Value::from),
-        1 => any::<bool>().prop_map(Value::from),
-        1 => Just(Value::Null),
-    ];
-    leaf.prop_recursive(3, 12, 4, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::vec((text(), inner), 0..4).prop_map(|fields| Map::from_iter(fields).into()),
-        ]
-    })
-}
-
-/// A name that every platform takes.
-fn name() -> impl Strategy<Value = String> {
-    text().prop_filter("no URL can carry it", |name| {
-        !matches!(&**name, "" | "." | "..") && !name.contains(char::is_control)
-    })
-}
-
-fn entries() -> impl Strategy<Value = Vec<(String, Value)>> {
-    proptest::collection::vec((name(), value()), 0..3)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn what_is_saved_is_loaded_again(
-        experiment in name(),
-        title in text(),
-        own in value(),
-        run in name(),
-        params in entries(),
-        metrics in entries(),
-        meta in entries(),
-        artifact in name(),
-        bytes: Vec<u8>,
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let (_folder, experiments) = local();
-            let new = NewExperiment::new(&*experiment).title(&*title).field("own", own.clone());
-            let saved = experiments.save(&new).await.unwrap();
-            prop_assert_eq!(&experiments.get(&experiment).await.unwrap(), &saved);
-            prop_assert_eq!((&*saved.name, saved.title.as_deref()), (&*experiment, Some(&*title)));
-            prop_assert_eq!(&saved.other["own"], &own);
-            prop_assert_eq!(experiments.list().await.unwrap(), [saved]);
-
-            let runs = experiments.runs(&*experiment);
-            runs.create(&json!({"runId": run, "own": own})).await.unwrap();
-            for (key, value) in &params {
-                runs.log_param(&run, key, value.clone()).await.unwrap();
-            }
-            for (key, value) in &metrics {
-                runs.log_metric(&run, key, value.clone()).await.unwrap();
-            }
-            for (key, value) in &meta {
-                runs.set_meta(&run, key, value.clone()).await.unwrap();
-            }
-            let loaded = runs.get(&run).await.unwrap();
-            prop_assert_eq!((&loaded.run_id, &loaded.other["own"]), (&run, &own));
-            prop_assert_eq!(loaded.params, Map::from_iter(params));
-            prop_assert_eq!(loaded.metrics, Map::from_iter(metrics));
-            prop_assert_eq!(loaded.meta, Map::from_iter(meta));
-
-            // A name is also a path, whose parts have the same rules.
-            if !artifact.trim_start_matches('/').is_empty()
-                && artifact.split('/').all(|part| !matches!(part, "." | ".."))
-            {
-                runs.log_artifact(&run, &artifact, bytes.clone()).await.unwrap();
-                let loaded = runs.artifact(&run, &artifact).await.unwrap().bytes().await.unwrap();
-                prop_assert_eq!(&loaded[..], &bytes[..]);
-            }
-            Ok(())
-        })?;
+#[tokio::test]
+async fn of_runs_that_ended_together_the_last_is_the_one_that_was_made_last() {
+    let (_folder, experiments) = local();
+    experiments.save(&NewExperiment::new("churn")).await.unwrap();
+    let runs = experiments.runs("churn");
+    for (id, end) in [("a", json!(5)), ("b", json!(7)), ("c", json!(7)), ("d", json!(6)), ("open", json!(null))] {
+        runs.create(&json!({"runId": id, "endTime": end})).await.unwrap();
     }
+    assert_eq!(runs.last().await.unwrap().run_id, "c");
+    let ids = async |options: ListOptions| -> String {
+        runs.find(&options).await.unwrap().iter().map(|run| &*run.run_id).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(ids(ListOptions::new().sort("endTime", Order::Ascending)).await, "a d c b open");
+    assert_eq!(ids(ListOptions::new().filter("endTime", json!({"$gte": 6, "$ne": 7}))).await, "d");
+    assert_eq!(runs.list().await.unwrap().iter().map(|run| &*run.run_id).collect::<String>(), "abcdopen");
+    runs.delete_matching(&json!({"endTime": {"$in": [5, 7]}})).await.unwrap();
+    assert_eq!(ids(ListOptions::new().sort("endTime", Order::Descending)).await, "d open");
+    for _ in 0..30 {
+        runs.create(&json!({})).await.unwrap();
+    }
+    assert_eq!((runs.find(&ListOptions::new()).await.unwrap().len(), runs.list().await.unwrap().len()), (25, 32));
 }
