@@ -29,7 +29,7 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::auth::profile::folder;
@@ -245,11 +245,6 @@ fn object(value: &(impl Serialize + ?Sized), failure: &str) -> Result<Map<String
         Ok(_) => Err(failed("its fields must be those of a JSON object")),
         Err(error) => Err(failed("the value cannot be written as JSON").with_source(error)),
     }
-}
-
-/// Reads an object that may be `null`.
-fn object_or_null<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]

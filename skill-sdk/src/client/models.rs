@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::client::address::segment;
 use crate::client::call::Call;
+use crate::client::experiments::Run;
 use crate::client::{Client, ListOptions, found, nullable};
 use crate::error::Error;
 
@@ -183,7 +184,7 @@ impl Models {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such model.
-    pub async fn runs(&self, name: &str) -> Result<Vec<Value>, Error> {
+    pub async fn runs(&self, name: &str) -> Result<Vec<Run>, Error> {
         self.runs_with(name, &ListOptions::new()).await
     }
 
@@ -193,10 +194,10 @@ impl Models {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such model.
-    pub async fn runs_with(&self, name: &str, options: &ListOptions) -> Result<Vec<Value>, Error> {
+    pub async fn runs_with(&self, name: &str, options: &ListOptions) -> Result<Vec<Run>, Error> {
         #[derive(Deserialize)]
         struct List {
-            runs: Vec<Value>,
+            runs: Vec<Run>,
         }
 
         let mut url = self.url(name, &["experiments", "runs"])?;

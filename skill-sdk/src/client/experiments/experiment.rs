@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::object_or_null;
+use crate::client::nullable;
 
 /// An experiment as it is saved.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -22,7 +22,7 @@ pub struct Experiment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// What else somebody noted.
-    #[serde(default, deserialize_with = "object_or_null", skip_serializing_if = "Map::is_empty")]
+    #[serde(default, deserialize_with = "nullable::or_empty", skip_serializing_if = "Map::is_empty")]
     pub meta: Map<String, Value>,
     /// Its version, normally a number; it changes when the experiment is saved.
     #[serde(rename = "_version", default, skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::object_or_null;
+use crate::client::nullable;
 
 /// A run of an experiment (contract "fabric-api", section 10).
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -40,17 +40,17 @@ pub struct Run {
     #[serde(default, serialize_with = "number", skip_serializing_if = "Option::is_none")]
     pub took: Option<f64>,
     /// What somebody noted.
-    #[serde(default, deserialize_with = "object_or_null", skip_serializing_if = "Map::is_empty")]
+    #[serde(default, deserialize_with = "nullable::or_empty", skip_serializing_if = "Map::is_empty")]
     pub meta: Map<String, Value>,
     /// What it was made with.
-    #[serde(default, deserialize_with = "object_or_null", skip_serializing_if = "Map::is_empty")]
+    #[serde(default, deserialize_with = "nullable::or_empty", skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
     /// What it came to.
-    #[serde(default, deserialize_with = "object_or_null", skip_serializing_if = "Map::is_empty")]
+    #[serde(default, deserialize_with = "nullable::or_empty", skip_serializing_if = "Map::is_empty")]
     pub metrics: Map<String, Value>,
     /// The names of its artifacts, and where each is: its key in [managed content](crate::client::Content), or its path in the
     /// folder of the experiment when there is no platform.
-    #[serde(default, deserialize_with = "object_or_null", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "nullable::or_empty", skip_serializing_if = "BTreeMap::is_empty")]
     pub artifacts: BTreeMap<String, String>,
     /// Fields that have no place of their own.
     #[serde(flatten)]
