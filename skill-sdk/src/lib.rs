@@ -38,7 +38,8 @@
 //! 2. Unless the skill is [`without_client`](Skill::without_client), the message's token is looked at: one that is absent,
 //!    malformed or expired ends the invocation here.
 //! 3. The payload is read as the handler's input, and the handler is called with it and a [`Context`].
-//! 4. [`Context::client`] acts for the caller: [`Client::content`] reads and writes the project's files.
+//! 4. [`Context::client`] acts for the caller, until the deadline: [`Client::content`] reads and writes the project's files,
+//!    [`Context::session`] keeps what several invocations share.
 //! 5. The output is written as JSON, or the error is given its row of the error table ([`Code`]). A panic is an answer too.
 //! 6. At the deadline the handler's future is dropped, and [`Context::cancelled`] tells whatever it has spawned.
 //!
