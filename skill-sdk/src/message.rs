@@ -227,9 +227,27 @@ impl Message {
         self
     }
 
+    /// Sets `sessionId`.
+    pub fn with_session_id(mut self, id: impl Into<String>) -> Self {
+        self.session_id = Some(id.into());
+        self
+    }
+
     /// Sets `skillName`.
     pub fn with_skill_name(mut self, name: impl Into<String>) -> Self {
         self.skill_name = Some(name.into());
+        self
+    }
+
+    /// Sets `outputName`.
+    pub fn with_output_name(mut self, name: impl Into<String>) -> Self {
+        self.output_name = Some(name.into());
+        self
+    }
+
+    /// Sets `channelId`.
+    pub fn with_channel_id(mut self, id: impl Into<String>) -> Self {
+        self.channel_id = Some(id.into());
         self
     }
 

@@ -141,14 +141,18 @@ fn builders_write_what_readers_read() {
     let message = Message::new(&json!({"a": 1}))
         .unwrap()
         .with_activation_id("a")
+        .with_session_id("s")
         .with_skill_name("n")
+        .with_output_name("o")
+        .with_channel_id("c")
         .with_timestamp(Timestamp::from_millisecond(5).unwrap())
         .with_properties(&json!({"p": true}))
         .unwrap();
-    assert_eq!(
-        round_trip(&message.to_json_with_token()),
-        json!({"payload": {"a": 1}, "activationId": "a", "skillName": "n", "timestamp": 5, "properties": {"p": true}})
-    );
+    let written = json!({
+        "payload": {"a": 1}, "activationId": "a", "sessionId": "s", "skillName": "n", "outputName": "o", "channelId": "c",
+        "timestamp": 5, "properties": {"p": true}
+    });
+    assert_eq!(round_trip(&message.to_json_with_token()), written);
     assert!(Message::new(&1).unwrap().with_properties(&[1]).is_err());
 }
 
