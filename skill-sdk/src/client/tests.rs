@@ -108,3 +108,21 @@ fn debug_does_not_show_the_token() {
     let shown = format!("{:?}", Client::from_message(testing::message(&1)).unwrap());
     assert!(shown.contains("test-project") && !shown.contains("eyJ"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_sample_message_is_one_that_makes_a_client() {
+    let client = Client::from_message(testing::message(&1).with_api_endpoint("http://127.0.0.1:8000/below/")).unwrap();
+    let message = client.message(&serde_json::json!({"a": 1.5}), &serde_json::json!({"p": true})).await.unwrap();
+    assert_eq!((message.payload_json(), message.properties_json()), (r#"{"a":1.5}"#, r#"{"p":true}"#));
+    // Also when it comes as JSON.
+    for again in [Client::from_message(&message), Client::from_message(&*message.to_json_with_token())] {
+        let again = again.unwrap();
+        assert_eq!((again.api_endpoint(), again.project()), ("http://127.0.0.1:8000/below", "test-project"));
+        let tokens = [client.token().await.unwrap(), again.token().await.unwrap()];
+        let [token, same] = tokens.each_ref().map(|token| token.secret().expose_secret());
+        assert_eq!(token, same);
+    }
+    let elsewhere = client.with_project("elsewhere").unwrap().message(&(), &serde_json::json!({})).await.unwrap();
+    assert_eq!(elsewhere.project_id(), Some("elsewhere"));
+    assert_eq!(client.message(&1, &[1]).await.unwrap_err().code(), Code::InvalidMessage);
+}
