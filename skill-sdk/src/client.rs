@@ -9,6 +9,7 @@
 //! - [`models`]: what experiments are about
 //! - [`secrets`]: secret values under keys
 //! - [`sessions`]: data that invocations share for a while
+//! - [`skills`]: the definitions of skills, and their deployment; [`activations`]: what comes of invoking them
 //! - [`types`]: what inputs and outputs of skills look like
 //! - `list`: what can be asked of a list
 //! - `builder`: clients that are not made from a message
@@ -50,8 +51,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use url::Url;
@@ -76,10 +77,12 @@ use request::{Caller, Terms};
 use response::Response;
 pub use secrets::{SecretValue, Secrets};
 pub use sessions::{Session, Sessions};
+pub use skills::Skills;
 pub use tls::VerifySslCert;
 use trace::Trace;
 pub use types::{TypeDefinition, Types};
 
+pub mod activations;
 pub(crate) mod address;
 mod body;
 mod builder;
@@ -100,6 +103,7 @@ pub(crate) mod response;
 pub(crate) mod retry;
 pub mod secrets;
 pub mod sessions;
+pub mod skills;
 pub mod tls;
 mod trace;
 pub mod types;
@@ -356,6 +360,11 @@ impl Client {
         Sessions::new(self.clone())
     }
 
+    /// Skills of the project.
+    pub fn skills(&self) -> Skills {
+        Skills::new(self.clone())
+    }
+
     /// Types of the project.
     pub fn types(&self) -> Types {
         Types::new(self.clone())
@@ -375,33 +384,29 @@ impl Client {
     /// Sends a request that is answered with whether it was done: `success`, and a reason when that is false. An answer
     /// without it, or without a body, counts as done: its status says so.
     async fn done(&self, call: Call) -> Result<(), Error> {
+        self.accepted(call).await.map(drop)
+    }
+
+    /// As [`done`](Self::done), and gives the whole answer; null where there is none.
+    async fn accepted(&self, call: Call) -> Result<Value, Error> {
         let failure = call.what_fails().to_owned();
         let detail = |said: &str| {
             let colon = if said.is_empty() { "" } else { ": " };
             format!("{failure}: the platform did not do it{colon}{said}")
         };
-        self.done_or(call, detail).await
+        self.accepted_or(call, detail).await
     }
 
-    /// As [`done`](Self::done), with words of its own for what was not done. They are made from the reason, which may be
-    /// empty.
-    async fn done_or(&self, call: Call, detail: impl FnOnce(&str) -> String) -> Result<(), Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            success: Option<bool>,
-            message: Option<String>,
-            error: Option<Value>,
-        }
-
+    /// As [`accepted`](Self::accepted), with words of its own for what was not done. They are made from the reason, which
+    /// may be empty.
+    async fn accepted_or(&self, call: Call, detail: impl FnOnce(&str) -> String) -> Result<Value, Error> {
         let withheld = call.withheld().clone();
-        let Some(Answer { success, message, error }) = self.send(call).await?.json_or_nothing().await? else {
-            return Ok(());
-        };
-        if success != Some(false) {
-            return Ok(());
+        let answer: Value = self.send(call).await?.json_or_nothing().await?.unwrap_or_default();
+        if answer["success"] != false {
+            return Ok(answer);
         }
-        let said =
-            message.or_else(|| error.map(|error| error.as_str().map_or_else(|| error.to_string(), str::to_owned)));
+        let said = [&answer["message"], &answer["error"]].into_iter().find(|said| !said.is_null());
+        let said = said.map(|said| said.as_str().map_or_else(|| said.to_string(), str::to_owned));
         let said = withheld.words(said.unwrap_or_default().as_bytes(), &[]);
         Err(Error::new(Code::SkillFailed, detail(&said)))
     }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, MessageOptions, Session};
@@ -87,6 +89,45 @@ impl Context {
     /// not fit.
     pub fn properties<P: DeserializeOwned>(&self) -> Result<P, Error> {
         self.0.message.properties()
+    }
+
+    /// Sends a message to an output of the skill while it runs, as often as wanted, and gives what the platform answers. `None`
+    /// means the output that the route declares (`outputName`). For a job, what was sent takes the place of what the handler
+    /// answers (contract "fabric-invocation", section 6).
+    ///
+    /// ```no_run
+    /// # use skill_sdk::prelude::*;
+    /// # async fn example(ctx: Context) -> Result<()> {
+    /// ctx.send(None, &json!({"done": 1, "of": 3})).await?;
+    /// ctx.send("warnings", &json!({"text": "the second line is empty"})).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidMessage`] when the message lacks what it takes: [`Error::missing`] names each of `activationId`,
+    /// `channelId` and, unless an output is given, `outputName` that is absent or empty. Otherwise as for
+    /// [`client`](Self::client) and [`Skills::send_message`](crate::client::Skills::send_message).
+    pub async fn send<'a>(
+        &self,
+        output: impl Into<Option<&'a str>>,
+        payload: &(impl Serialize + ?Sized),
+    ) -> Result<Value, Error> {
+        let message = &self.0.message;
+        let parts = [
+            ("activationId", message.activation_id()),
+            ("channelId", message.channel_id()),
+            ("outputName", output.into().or(message.output_name())),
+        ];
+        let parts = parts.map(|(name, part)| (name, part.filter(|part| !part.is_empty())));
+        let [(_, Some(activation)), (_, Some(channel)), (_, Some(output))] = parts else {
+            let absent = parts.iter().filter_map(|(name, part)| part.is_none().then_some(*name));
+            let absent: Vec<&str> = absent.collect();
+            let detail = format!("nothing can be sent: the message lacks {}", absent.join(", "));
+            return Err(Error::new(Code::InvalidMessage, detail).with_missing(absent));
+        };
+        self.client()?.skills().send_message(activation, channel, output, payload).await
     }
 
     /// When the invocation is cancelled; `None` when it may take any time.

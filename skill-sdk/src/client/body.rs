@@ -77,6 +77,14 @@ impl Body {
         self
     }
 
+    /// Its length in bytes, of one that is in memory.
+    pub(super) fn size(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Bytes(bytes) => Some(bytes.len()),
+            Kind::File { .. } | Kind::Stream(_) => None,
+        }
+    }
+
     /// Whether there can be another attempt with it.
     pub(super) fn can_be_sent(&self) -> bool {
         match &self.kind {

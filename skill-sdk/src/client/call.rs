@@ -151,6 +151,25 @@ impl Call {
         Ok(self.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(json))
     }
 
+    /// Refuses a body in memory that has more bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::SkillFailed`], with both numbers, and what to do instead.
+    pub(crate) fn at_most(self, limit: usize) -> Result<Self, Error> {
+        match self.body.as_ref().and_then(Body::size) {
+            Some(size) if size > limit => Err(Error::new(
+                Code::SkillFailed,
+                format!(
+                    "{}: the body is {size} bytes, over the limit of {limit}; store large input in managed content and send \
+                     its key",
+                    self.head.failure
+                ),
+            )),
+            _ => Ok(self),
+        }
+    }
+
     /// With the body as a field of a form.
     pub(super) fn form(mut self, form: Form) -> Self {
         self.head.form = Some(form);

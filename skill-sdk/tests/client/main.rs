@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test is told by a panic")]
 
+mod activations;
 mod client_credentials;
 mod connections;
 mod content;
@@ -16,5 +17,6 @@ mod names;
 mod secrets;
 mod server;
 mod sessions;
+mod skills;
 mod tokens;
 mod types;

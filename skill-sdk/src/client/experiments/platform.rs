@@ -101,7 +101,7 @@ impl Platform {
             let colon = if said.is_empty() { "" } else { ": " };
             format!("Error updating run {}{colon}{said}", run.run)
         };
-        self.client.done_or(call, detail).await
+        self.client.accepted_or(call, detail).await.map(drop)
     }
 
     pub(super) async fn delete_run(&self, run: RunName<'_>) -> Result<(), Error> {
