@@ -12,7 +12,8 @@
 //! - [`skills`]: the definitions of skills, and their deployment; [`activations`]: what comes of invoking them
 //! - [`types`]: what inputs and outputs of skills look like
 //! - `list`: what can be asked of a list
-//! - `builder`: clients that are not made from a message
+//! - `from_message`, `builder`: how clients are made
+//! - `send`: what resources call, and the URLs of their things
 //! - `call`, `body`: a request that has not been sent; `address`: where it goes; `trace`: the trace it belongs to
 //! - `request`: how it is sent, `retry`: when it is sent once more
 //! - `response`: its answer, `refusal`: what an answer means that is no success, `withheld`: what no error may repeat
@@ -46,40 +47,34 @@
 //! Every call carries a `traceparent` (W3C Trace Context). The calls of an invocation belong to one trace; its id is that of
 //! the activation where that is a UUID.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use secrecy::ExposeSecret;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::time::{Duration, Instant};
 use url::Url;
 
 use crate::auth::login::{self, Defaults};
-use crate::auth::token::DEFAULT_LEEWAY;
-use crate::auth::{AccessToken, Environment, FixedToken, ProcessEnvironment, TokenSource};
+use crate::auth::{AccessToken, Environment, ProcessEnvironment, TokenSource};
 use crate::error::{Code, Error};
 use crate::message::Message;
 
-use address::{Service, base_url, below, fabric_url, in_cluster, is_segment};
+use address::is_segment;
 pub use body::Body;
 pub use builder::ClientBuilder;
-use call::Call;
 pub use connections::{Connection, ConnectionParam, ConnectionType, Connections};
 pub use content::Content;
 pub use experiments::Experiments;
+pub use from_message::{IntoMessage, MessageOptions};
 pub use info::Info;
 pub use list::{ListOptions, Order};
 pub use models::{Model, ModelTag, Models};
-use request::{Caller, Terms};
-use response::Response;
+use request::Terms;
 pub use secrets::{SecretValue, Secrets};
+use send::found;
 pub use sessions::{Session, Sessions};
 pub use skills::Skills;
 pub use tls::VerifySslCert;
-use trace::Trace;
 pub use types::{TypeDefinition, Types};
 
 pub mod activations;
@@ -92,6 +87,7 @@ pub mod content;
 mod download;
 pub mod experiments;
 mod file;
+mod from_message;
 pub mod info;
 mod list;
 pub mod models;
@@ -102,16 +98,13 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod retry;
 pub mod secrets;
+mod send;
 pub mod sessions;
 pub mod skills;
 pub mod tls;
 mod trace;
 pub mod types;
 mod withheld;
-
-/// The keys without which no client can be made, in the order in which they are named (contract "fabric-invocation",
-/// section 2).
-const KEYS: [&str; 3] = ["apiEndpoint", "token", "projectId"];
 
 /// The version of the platform's API that paths name unless told otherwise (contract "fabric-auth", section 1).
 const DEFAULT_API_VERSION: u32 = 4;
@@ -137,81 +130,7 @@ struct Inner {
     environment: Arc<dyn Environment + Send + Sync>,
 }
 
-/// How clients are made from messages, beside what the messages say.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct MessageOptions {
-    /// How long after its `exp` a token still counts as alive; 10 s unless set.
-    pub leeway: Duration,
-    /// Whether the platform's certificate is checked, and against what.
-    pub verify_ssl_cert: VerifySslCert,
-}
-
-impl Default for MessageOptions {
-    fn default() -> Self {
-        Self { leeway: DEFAULT_LEEWAY, verify_ssl_cert: VerifySslCert::default() }
-    }
-}
-
 impl Client {
-    /// Makes a client from an invocation message, or from the JSON of one. Neither the environment nor a profile is
-    /// ever read: a deployed skill must not act with credentials other than those it was given.
-    ///
-    /// # Errors
-    ///
-    /// - [`Code::TokenMissing`] when `token` is absent, empty or null, and [`Code::InvalidMessage`] when only
-    ///   `apiEndpoint` or `projectId` is; [`Error::missing`] names every such key;
-    /// - [`Code::InvalidMessage`] when the JSON is no message, or `apiEndpoint` no URL of a platform;
-    /// - [`Code::TokenInvalid`] when the token is malformed or lacks `aud`, `sub` or `exp`;
-    /// - [`Code::TokenExpired`] when it expired more than ten seconds ago.
-    ///
-    /// ```
-    /// # use skill_sdk::{Client, Code, testing};
-    /// let client = Client::from_message(&testing::message(&"payload"))?;
-    /// assert_eq!(client.project(), "test-project");
-    ///
-    /// let error = Client::from_message(r#"{"payload": 1, "projectId": "p"}"#).unwrap_err();
-    /// assert_eq!(error.code(), Code::TokenMissing);
-    /// assert_eq!(error.missing(), ["apiEndpoint", "token"]);
-    /// # Ok::<_, skill_sdk::Error>(())
-    /// ```
-    pub fn from_message<'a>(message: impl IntoMessage<'a>) -> Result<Self, Error> {
-        Self::from_message_with(message, &MessageOptions::default())
-    }
-
-    /// As [`from_message`](Self::from_message), with options.
-    ///
-    /// # Errors
-    ///
-    /// As for [`from_message`](Self::from_message).
-    pub fn from_message_with<'a>(message: impl IntoMessage<'a>, options: &MessageOptions) -> Result<Self, Error> {
-        let message = message.into_message()?;
-        let (url, token, project) = (message.api_endpoint(), message.token(), message.project_id());
-        let values =
-            [url, token.map(ExposeSecret::expose_secret), project].map(|value| value.filter(|v| !v.is_empty()));
-        let [Some(url), Some(_), Some(project)] = values else {
-            let absent = KEYS.into_iter().zip(values).filter_map(|(key, value)| value.is_none().then_some(key));
-            return Err(incomplete(absent.collect()));
-        };
-        let base = base_url(url).map_err(|why| Error::new(Code::InvalidMessage, format!("`apiEndpoint` {why}")))?;
-        if !is_segment(project) {
-            return Err(Error::new(Code::InvalidMessage, "`projectId` cannot be the name of a project"));
-        }
-        let token = token.cloned().ok_or_else(|| incomplete(vec!["token"]))?;
-        let token = AccessToken::decode(token)?;
-        token.check_expiry(options.leeway)?;
-        Ok(Self(Arc::new(Inner {
-            base,
-            api_version: DEFAULT_API_VERSION,
-            project: project.to_owned(),
-            verify: options.verify_ssl_cert.clone(),
-            tokens: Arc::new(FixedToken::new(token)),
-            identity: "the message",
-            leeway: options.leeway,
-            terms: Terms { trace: message.activation_id().and_then(Trace::of), ..Terms::default() },
-            environment: Arc::new(ProcessEnvironment),
-        })))
-    }
-
     /// Makes a client from parameters, the environment and a profile: see [`ClientBuilder`].
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
@@ -369,78 +288,6 @@ impl Client {
     pub fn types(&self) -> Types {
         Types::new(self.clone())
     }
-
-    /// Sends a request whose answer is read piece by piece.
-    async fn send(&self, call: Call) -> Result<Response, Error> {
-        let Inner { verify, tokens, leeway, terms, .. } = &*self.0;
-        request::send(Caller { verify, tokens: Some(&**tokens), leeway: *leeway, terms: *terms }, call).await
-    }
-
-    /// Sends a request and reads the JSON that it is answered with.
-    async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        self.send(call).await?.json().await
-    }
-
-    /// Sends a request that is answered with whether it was done: `success`, and a reason when that is false. An answer
-    /// without it, or without a body, counts as done: its status says so.
-    async fn done(&self, call: Call) -> Result<(), Error> {
-        self.accepted(call).await.map(drop)
-    }
-
-    /// As [`done`](Self::done), and gives the whole answer; null where there is none.
-    async fn accepted(&self, call: Call) -> Result<Value, Error> {
-        let failure = call.what_fails().to_owned();
-        let detail = |said: &str| {
-            let colon = if said.is_empty() { "" } else { ": " };
-            format!("{failure}: the platform did not do it{colon}{said}")
-        };
-        self.accepted_or(call, detail).await
-    }
-
-    /// As [`accepted`](Self::accepted), with words of its own for what was not done. They are made from the reason, which
-    /// may be empty.
-    async fn accepted_or(&self, call: Call, detail: impl FnOnce(&str) -> String) -> Result<Value, Error> {
-        let withheld = call.withheld().clone();
-        let answer: Value = self.send(call).await?.json_or_nothing().await?.unwrap_or_default();
-        if answer["success"] != false {
-            return Ok(answer);
-        }
-        let said = [&answer["message"], &answer["error"]].into_iter().find(|said| !said.is_null());
-        let said = said.map(|said| said.as_str().map_or_else(|| said.to_string(), str::to_owned));
-        let said = withheld.words(said.unwrap_or_default().as_bytes(), &[]);
-        Err(Error::new(Code::SkillFailed, detail(&said)))
-    }
-
-    /// The URL of something that is in no project: `{api}/fabric/v4/{segments}`.
-    fn url<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Url {
-        fabric_url(&self.0.base, self.0.api_version, segments)
-    }
-
-    /// The URL of something in the project at a service that [inside the cluster](address::in_cluster) has an address
-    /// of its own: `{service}/internal/projects/{project}/{segments}`.
-    fn internal_url<'s>(
-        &'s self,
-        service: &Service,
-        segments: impl IntoIterator<Item = &'s str>,
-    ) -> Result<Url, Error> {
-        let inside = ["internal", "projects", self.project()].into_iter().chain(segments);
-        Ok(below(&in_cluster(&self.0.base, service, &*self.0.environment)?, inside))
-    }
-
-    /// The URL of something in the project: `{api}/fabric/v4/projects/{project}/{segments}`.
-    fn project_url<'s>(&'s self, segments: impl IntoIterator<Item = &'s str>) -> Url {
-        let inside = ["projects", self.project()].into_iter().chain(segments);
-        fabric_url(&self.0.base, self.0.api_version, inside)
-    }
-}
-
-/// What a getter whose name ends in `_opt` makes of "not found".
-fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 impl fmt::Debug for Client {
@@ -452,48 +299,3 @@ impl fmt::Debug for Client {
             .finish_non_exhaustive()
     }
 }
-
-/// What [`Client::from_message`] takes: a [`Message`], or JSON that is one.
-pub trait IntoMessage<'a> {
-    /// The message.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::InvalidMessage`] for JSON that is no message.
-    fn into_message(self) -> Result<Cow<'a, Message>, Error>;
-}
-
-impl<'a> IntoMessage<'a> for &'a Message {
-    fn into_message(self) -> Result<Cow<'a, Message>, Error> {
-        Ok(Cow::Borrowed(self))
-    }
-}
-
-impl IntoMessage<'_> for Message {
-    fn into_message(self) -> Result<Cow<'static, Message>, Error> {
-        Ok(Cow::Owned(self))
-    }
-}
-
-impl IntoMessage<'_> for &str {
-    fn into_message(self) -> Result<Cow<'static, Message>, Error> {
-        self.parse().map(Cow::Owned)
-    }
-}
-
-impl IntoMessage<'_> for &Value {
-    fn into_message(self) -> Result<Cow<'static, Message>, Error> {
-        self.to_string().parse().map(Cow::Owned)
-    }
-}
-
-fn incomplete(absent: Vec<&str>) -> Error {
-    let code = if absent.contains(&"token") { Code::TokenMissing } else { Code::InvalidMessage };
-    let list = absent.join(", ");
-    let keys = KEYS.map(|key| format!("'{key}'")).join(", ");
-    Error::new(code, format!("Skill message must contain these keys: ({keys}); absent or empty: {list}"))
-        .with_missing(absent)
-}
-
-#[cfg(test)]
-mod tests;

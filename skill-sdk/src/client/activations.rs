@@ -228,12 +228,7 @@ impl Skills {
 
     /// The URL of messages: `{api}/internal/messages/{segments}`, not below the versioned API.
     fn message_url<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Url {
-        let mut url = self.client.0.base.clone();
-        // As for all URLs of a platform: `base_url` lets none through that has no segments.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["internal", "messages"]).extend(segments);
-        }
-        url
+        self.client.beside_api(["internal", "messages"].into_iter().chain(segments))
     }
 }
 

@@ -141,7 +141,7 @@ async fn a_skill_is_deleted() {
     let (_server, skills) = refusing(403, refused).await;
     let error = skills.delete("greet").await.unwrap_err();
     assert_eq!((error.code(), error.http_status()), (Code::SkillFailed, Some(403)));
-    assert_eq!(error.detail(), "cannot delete the skill `greet`: the platform answered 403: greet is in use");
+    assert_eq!(error.detail(), "cannot delete the skill `greet`: the platform answered 403: greet is in use (agent a)");
 }
 
 #[tokio::test]

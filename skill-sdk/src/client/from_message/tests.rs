@@ -13,24 +13,6 @@ fn a_message_makes_a_client() {
 }
 
 #[test]
-fn services_inside_the_cluster_are_below_the_path_of_the_platform() {
-    let service = Service { name: "cortex-accounts", port_variable: "ACCOUNTS_PORT", default_port: 5000 };
-    let of = |url: &str| {
-        let builder = Client::builder().api_endpoint(url).project("a b").token(testing::Token::new().text());
-        let environment = std::collections::BTreeMap::from([("ACCOUNTS_PORT", "7001")]);
-        let client = builder.environment(environment).without_profile().build().unwrap();
-        client.internal_url(&service, ["secrets", "db/password"]).unwrap().to_string()
-    };
-    let path = "internal/projects/a%20b/secrets/db%2Fpassword";
-    assert_eq!(of("http://cortex-internal:80/base/"), format!("http://cortex-accounts:7001/base/{path}"));
-    assert_eq!(of("http://127.0.0.1:8000"), format!("http://127.0.0.1:8000/{path}"));
-    // A message brings no environment of its own.
-    let message = testing::message(&1).with_api_endpoint("http://cortex-internal");
-    let url = Client::from_message(&message).unwrap().internal_url(&service, ["secrets", "k"]).unwrap();
-    assert_eq!(url.as_str(), "http://cortex-accounts:5000/internal/projects/test-project/secrets/k");
-}
-
-#[test]
 fn every_absent_or_empty_key_is_named() {
     let token = testing::Token::new().text();
     let token = token.expose_secret();
