@@ -35,11 +35,20 @@ pub struct Built {
     pub word_count: PathBuf,
     /// The library of the example `content-counter`.
     pub content_counter: PathBuf,
+    /// The library of the example `job-chain-generate`.
+    pub job_chain_generate: PathBuf,
+    /// The library of the example `job-chain-consume`.
+    pub job_chain_consume: PathBuf,
+    /// The library of the example `webhook`.
+    pub webhook: PathBuf,
     /// The library of the skills that misbehave.
     pub misbehaving: PathBuf,
     /// Holds the copies.
     _folder: TempDir,
 }
+
+/// The examples, each a package of that name and a folder of `examples`.
+const EXAMPLES: [&str; 5] = ["word-count", "content-counter", "job-chain-generate", "job-chain-consume", "webhook"];
 
 /// Builds what is under test, once, in the profile of this test.
 pub fn built() -> &'static Built {
@@ -57,7 +66,8 @@ fn build() -> Built {
     let output = std::process::Command::new(env!("CARGO"))
         .current_dir(root())
         .args(["build", "--quiet", "--message-format=json-render-diagnostics", "--profile", profile])
-        .args(["-p", "skill-runtime", "-p", "word-count", "-p", "content-counter", "-p", "misbehaving"])
+        .args(["-p", "skill-runtime", "-p", "misbehaving"])
+        .args(EXAMPLES.iter().flat_map(|example| ["-p", example]))
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo can be run");
@@ -84,11 +94,14 @@ fn build() -> Built {
         runtime: find("skill-runtime", ""),
         word_count: library("word_count"),
         content_counter: library("content_counter"),
+        job_chain_generate: library("job_chain_generate"),
+        job_chain_consume: library("job_chain_consume"),
+        webhook: library("webhook"),
         misbehaving: library("misbehaving"),
         _folder: folder,
     };
     // Alone, a package may be built with fewer features of its dependencies. Once that is done, no test replaces its library.
-    for example in ["word-count", "content-counter"] {
+    for example in EXAMPLES {
         let run = program(&built.runtime).args(["describe", &format!("examples/{example}")]).current_dir(root()).end();
         assert_eq!(run.code, Some(0), "{}", run.stderr);
     }

@@ -10,6 +10,7 @@ mod bad_messages;
 mod bad_skills;
 mod connections;
 mod describe;
+mod examples;
 mod expiry;
 mod forms;
 mod logs;

@@ -5,5 +5,12 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    skill_runtime::main(word_count::skills().into_iter().chain(content_counter::skills()))
+    let examples = [
+        word_count::skills(),
+        content_counter::skills(),
+        job_chain_generate::skills(),
+        job_chain_consume::skills(),
+        webhook::skills(),
+    ];
+    skill_runtime::main(examples.into_iter().flatten())
 }
