@@ -125,8 +125,10 @@ impl Response {
         })
     }
 
-    /// Reads up to the limit and, if there is more, a little beyond.
+    /// Reads up to the limit and, if there is more, a little beyond, in the time of a call.
     pub(crate) async fn read(&mut self, limit: usize) -> Result<Bytes, Failure> {
+        let until = Instant::now() + self.patience;
+        self.until.get_or_insert(until);
         let mut body = BytesMut::new();
         while body.len() <= limit {
             match self.chunk().await? {

@@ -298,7 +298,9 @@ async fn a_slow_body_is_waited_for_as_long_as_it_gets_on() {
     });
     let client = client_of(&url).with_timeout(Duration::from_secs(1));
     assert_eq!(client.content().download("k").await.unwrap().bytes().await.unwrap(), "        ");
-    // A short call has the time for the whole of its answer.
+    // A short call has that time for the whole of its answer, and an upload for the answer to it.
+    let error = upload(&client).await.unwrap_err();
+    assert!(error.detail().ends_with("the answer did not come in 1s"), "{error}");
     let error = list(&client).await.unwrap_err();
     assert!(error.detail().ends_with("the answer did not come in 1s"), "{error}");
 }
