@@ -36,7 +36,7 @@
 //! | failure | which calls are repeated |
 //! |---|---|
 //! | no connection, 429 | all |
-//! | the connection breaks, 502, 503, 504 | those that make no difference the second time: GET, HEAD, PUT and DELETE |
+//! | the connection breaks, 502, 503, 504 | those that make no difference the second time: GET, HEAD, PUT and DELETE. What is gone when a DELETE comes again was deleted by it |
 //! | 500 | downloads of content |
 //!
 //! and only if the body can be [sent again](Body). Before
@@ -44,8 +44,8 @@
 //! call fails), else of a random length of at most 0.5 s, then 1 s, then 2 s. No call goes on after the deadline of the
 //! invocation. A refused token is renewed once where that is possible.
 //!
-//! Every call carries a `traceparent` (W3C Trace Context). The calls of an invocation belong to one trace; its id is that of
-//! the activation where that is a UUID.
+//! Every call carries a `traceparent` (W3C Trace Context). The calls of a client that is made from a message belong to one
+//! trace; its id is that of the activation where that is a UUID.
 
 use std::fmt;
 use std::sync::Arc;
@@ -202,16 +202,23 @@ impl Client {
         Ok(self.changed(|client| client.project = project))
     }
 
-    /// The same client with another limit for the time of a call: 30 s unless set. A short call must be answered in it; of an
-    /// upload or a download each step must. Each attempt has it anew.
+    /// The same client with another limit for the time of a call: 30 s unless set, and at most ten years. A short call must be
+    /// answered in it; of an upload or a download each step must, for which an upload has a second more for each 64 KiB that
+    /// may still be under way, up to 4 MiB. Each attempt has it anew.
     pub fn with_timeout(&self, timeout: Duration) -> Self {
-        self.changed(|client| client.terms.timeout = timeout)
+        self.changed(|client| client.terms.set_timeout(timeout))
     }
 
     /// The same client with another number of repetitions of a call that fails: 3 unless set. What is repeated, and when,
     /// the [module](crate::client#calls-that-fail) says.
     pub fn with_retries(&self, retries: u32) -> Self {
         self.changed(|client| client.terms.retries = retries)
+    }
+
+    /// The same client with another limit for the body of a call, in bytes of JSON as it is sent: 500 KiB unless set. What is
+    /// larger is refused before it is sent: store it in managed content, which has no limit, and send its key.
+    pub fn with_body_limit(&self, bytes: usize) -> Self {
+        self.changed(|client| client.terms.body_limit = bytes)
     }
 
     /// The same client for an invocation that is over at this time: no call goes on after it.

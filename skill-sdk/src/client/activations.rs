@@ -115,8 +115,7 @@ impl Skills {
     ///
     /// As all [calls](crate::client#calls-that-fail), and [`Code::SkillFailed`] before anything is sent when payload or
     /// properties cannot be written as JSON, when properties are no object, and when the body, with what stands around the
-    /// payload, is over [`INVOKE_LIMIT`](crate::client::skills::INVOKE_LIMIT): store large input in managed content and send
-    /// its key.
+    /// payload, is over the [limit](crate::Client::with_body_limit) of 500 KiB.
     pub async fn invoke(
         &self,
         skill: &str,
@@ -161,7 +160,7 @@ impl Skills {
         let failure = format!("cannot invoke the skill `{skill}`");
         let properties = object(&failure, properties)?;
         let body = Invocation { payload, properties, session_id: self.session.as_deref() };
-        Call::post(url, failure).json(&body)?.at_most(self.invoke_limit)
+        Call::post(url, failure).json(&body)
     }
 
     /// What has come of an activation so far.

@@ -221,12 +221,16 @@ pub(super) struct Progress(Arc<Mutex<Step>>);
 
 struct Step {
     last: Instant,
+    /// How many bytes have been taken from us.
+    sent: u64,
     failure: Option<io::Error>,
+    /// Whether nobody wants the rest of it.
+    over: bool,
 }
 
 impl Progress {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Step { last: Instant::now(), failure: None })))
+        Self(Arc::new(Mutex::new(Step { last: Instant::now(), sent: 0, failure: None, over: false })))
     }
 
     /// When it last got on.
@@ -234,13 +238,28 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).last
     }
 
+    /// How many bytes have been taken from us. They may still be under way.
+    pub(super) fn sent(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).sent
+    }
+
     /// Why what was to be sent could not be read, if that is so.
     pub(super) fn take_failure(&self) -> Option<io::Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).failure.take()
     }
 
-    fn note(&self, failure: Option<io::Error>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Step { last: Instant::now(), failure };
+    fn note(&self, sent: u64, failure: Option<io::Error>) {
+        let mut step = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *step = Step { last: Instant::now(), sent, failure, over: step.over };
+    }
+
+    /// Sends no more of it: the call was refused.
+    pub(super) fn end(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).over = true;
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).over
     }
 }
 
@@ -292,11 +311,14 @@ impl Stream for Watched {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.progress.is_over() {
+            return Poll::Ready(Some(Err(io::Error::other("the call was refused"))));
+        }
         let next = std::task::ready!(self.stream.as_mut().poll_next(context));
         let failure = match &next {
             Some(Ok(piece)) => {
                 self.sent += piece.len() as u64;
-                self.progress.note(None);
+                self.progress.note(self.sent, None);
                 if let Some(on_progress) = &self.on_progress {
                     on_progress(self.sent);
                 }
@@ -308,7 +330,7 @@ impl Stream for Watched {
             }
             None => return Poll::Ready(None),
         };
-        self.progress.note(Some(failure));
+        self.progress.note(self.sent, Some(failure));
         // Whoever asks for the failure gets it from the progress: this one only breaks the request off.
         Poll::Ready(Some(Err(io::Error::other("what was to be sent cannot be read"))))
     }

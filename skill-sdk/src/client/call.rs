@@ -1,7 +1,7 @@
 //! A request that has not been sent.
 
-use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
@@ -9,7 +9,7 @@ use url::Url;
 use crate::error::{Code, Error};
 
 use super::body::Body;
-use super::retry::Repeat;
+use super::retry::{Cause, Repeat};
 use super::withheld::Withheld;
 
 /// A request that has not been sent.
@@ -151,14 +151,14 @@ impl Call {
         Ok(self.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(json))
     }
 
-    /// Refuses a body in memory that has more bytes.
+    /// Refuses a short call whose body in memory has more bytes.
     ///
     /// # Errors
     ///
     /// [`Code::SkillFailed`], with both numbers, and what to do instead.
-    pub(crate) fn at_most(self, limit: usize) -> Result<Self, Error> {
+    pub(super) fn check_size(&self, limit: usize) -> Result<(), Error> {
         match self.body.as_ref().and_then(Body::size) {
-            Some(size) if size > limit => Err(Error::new(
+            Some(size) if size > limit && self.head.wait == Wait::Whole => Err(Error::new(
                 Code::SkillFailed,
                 format!(
                     "{}: the body is {size} bytes, over the limit of {limit}; store large input in managed content and send \
@@ -166,8 +166,13 @@ impl Call {
                     self.head.failure
                 ),
             )),
-            _ => Ok(self),
+            _ => Ok(()),
         }
+    }
+
+    /// Whether it has failed because what it deletes is not there.
+    pub(super) fn is_gone_for(&self, cause: Cause) -> bool {
+        self.head.method == Method::DELETE && cause == Cause::Refused(StatusCode::NOT_FOUND)
     }
 
     /// With the body as a field of a form.

@@ -84,6 +84,7 @@ impl Client {
         let token = token.cloned().ok_or_else(|| incomplete(vec!["token"]))?;
         let token = AccessToken::decode(token)?;
         token.check_expiry(options.leeway)?;
+        let trace = message.activation_id().and_then(Trace::of).unwrap_or_else(Trace::new);
         Ok(Self(Arc::new(Inner {
             base,
             api_version: DEFAULT_API_VERSION,
@@ -92,7 +93,7 @@ impl Client {
             tokens: Arc::new(FixedToken::new(token)),
             identity: "the message",
             leeway: options.leeway,
-            terms: Terms { trace: message.activation_id().and_then(Trace::of), ..Terms::default() },
+            terms: Terms { trace: Some(trace), ..Terms::default() },
             environment: Arc::new(ProcessEnvironment),
         })))
     }

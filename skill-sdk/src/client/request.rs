@@ -23,6 +23,20 @@ use super::trace::{TRACEPARENT, Trace};
 /// Longest wait for an answer, and for each step of a transfer, unless said otherwise (contract "fabric-api", section 1).
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Longest timeout: longer ones would be beyond what clocks can say.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Most bytes of a JSON body unless said otherwise: 500k in the words of the documentation (contract "fabric-invocation",
+/// section 7).
+pub(super) const DEFAULT_BODY_LIMIT: usize = 500 * 1024;
+
+/// How much of an upload may be under way, in bytes, when the last of it has been taken from us: what the buffers of the system
+/// hold.
+const UNDER_WAY: u64 = 4 * 1024 * 1024;
+
+/// The slowest way, in bytes per second, on which that still arrives in time.
+const SLOWEST: u64 = 64 * 1024;
+
 /// In whose name a request is made.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'a> {
@@ -50,17 +64,29 @@ pub(crate) struct Terms {
     pub(crate) retries: u32,
     /// After which nobody wants the answer.
     pub(crate) deadline: Option<Instant>,
+    /// Most bytes of a JSON body.
+    pub(crate) body_limit: usize,
     /// The trace of the invocation; each call has one of its own where there is none.
     pub(super) trace: Option<Trace>,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { timeout: DEFAULT_TIMEOUT, retries: retry::DEFAULT_RETRIES, deadline: None, trace: None }
+        Self {
+            timeout: DEFAULT_TIMEOUT,
+            retries: retry::DEFAULT_RETRIES,
+            deadline: None,
+            body_limit: DEFAULT_BODY_LIMIT,
+            trace: None,
+        }
     }
 }
 
 impl Terms {
+    pub(super) fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout.min(LONGEST_TIMEOUT);
+    }
+
     /// The pause before a call is repeated that has failed so often; `None` when it is not.
     fn pause(&self, repeat: Repeat, failure: &Failure, failed: u32) -> Option<Duration> {
         if failed > self.retries || !repeat.allows(failure.cause) {
@@ -101,14 +127,15 @@ pub(crate) async fn send(caller: Caller<'_>, call: Call) -> Result<Response, Err
 /// [`Code::PlatformUnavailable`] when there is no answer.
 pub(crate) async fn exchange(verify: &VerifySslCert, mut call: Call) -> Result<Response, Error> {
     let attempt = Attempt { verify, token: None, terms: &Terms::default(), trace: Trace::new() };
-    Ok(attempt.exchange(&mut call).await?)
+    Ok(attempt.exchange(&mut call, &Progress::new()).await?)
 }
 
 async fn repeated(caller: Caller<'_>, mut call: Call) -> Result<Response, Error> {
     let Caller { verify, tokens, leeway, terms } = caller;
+    call.check_size(terms.body_limit)?;
     let trace = terms.trace.unwrap_or_else(Trace::new);
     let mut token = current(tokens).await?;
-    let (mut failed, mut renewed) = (0, false);
+    let (mut failed, mut renewed, mut may_be_done) = (0, false, false);
     loop {
         if let Some(token) = &token {
             token.check_expiry(leeway)?;
@@ -126,6 +153,10 @@ async fn repeated(caller: Caller<'_>, mut call: Call) -> Result<Response, Error>
             renewed = true;
             continue;
         }
+        if may_be_done && call.is_gone_for(failure.cause) {
+            return Ok(Response::nothing(&call));
+        }
+        may_be_done |= failure.cause.may_have_had_effect();
         failed += 1;
         let pause = call.can_be_sent().then(|| terms.pause(call.head.repeat, &failure, failed)).flatten();
         let Some(pause) = pause else { return Err(failure.error) };
@@ -169,9 +200,13 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// Sends it, and fails unless the answer is a success. That of a short call is read.
     async fn send(&self, call: &mut Call) -> Result<Response, Failure> {
-        let response = self.exchange(call).await?;
+        let progress = Progress::new();
+        let response = self.exchange(call, &progress).await?;
         if !response.is_success() {
-            return Err(response.refusal(self.token, call.withheld()).await);
+            let refusal = response.refusal(self.token, call.withheld()).await;
+            // Without this the rest of an upload would still go out, if somebody takes it.
+            progress.end();
+            return Err(refusal);
         }
         match call.head.wait {
             Wait::Whole => response.read_ahead().await,
@@ -180,17 +215,16 @@ impl Attempt<'_> {
     }
 
     /// Sends it, and gives the answer whatever its status.
-    async fn exchange(&self, call: &mut Call) -> Result<Response, Failure> {
-        let progress = Progress::new();
-        let request = self.request(call, &progress).await?;
+    async fn exchange(&self, call: &mut Call, progress: &Progress) -> Result<Response, Failure> {
+        let request = self.request(call, progress).await?;
         let Call { head, .. } = call;
         let failure = &head.failure;
         let Terms { timeout, deadline, .. } = *self.terms;
         let origin = || head.url.origin().ascii_serialization();
         let began = Instant::now();
-        let answer = match within(timeout, head.wait, &progress, request.send()).await {
+        let answer = match within(timeout, head.wait, progress, request.send()).await {
             Some(Ok(answer)) => answer,
-            Some(Err(error)) => return Err(no_answer(failure, &origin(), error, &progress)),
+            Some(Err(error)) => return Err(no_answer(failure, &origin(), error, progress)),
             None => {
                 let why = format!("{} did not answer in {timeout:?}", origin());
                 return Err(Failure::of(Cause::Silent, unavailable(failure, &why)));
@@ -292,12 +326,17 @@ async fn within(
         if let Ok(answer) = tokio::time::timeout_at(until.into(), answer.as_mut()).await {
             return Some(answer);
         }
-        let renewed = progress.last() + timeout;
+        let renewed = progress.last() + timeout + time_under_way(progress.sent());
         if wait == Wait::Whole || renewed <= until {
             return None;
         }
         until = renewed;
     }
+}
+
+/// How long what is under way may take to arrive, of so many bytes that have been taken from us.
+fn time_under_way(sent: u64) -> Duration {
+    Duration::from_millis(sent.min(UNDER_WAY) * 1000 / SLOWEST)
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use reqwest::header::{CONTENT_LENGTH, HeaderMap};
 use serde::de::DeserializeOwned;
 
 use crate::auth::AccessToken;
-use crate::error::Error;
+use crate::error::{Code, Error};
 
+use super::call::Call;
 use super::refusal::{self, Refusal};
 use super::request::{overdue, unavailable};
 use super::retry::{self, Cause, Failure};
@@ -33,6 +34,18 @@ pub(crate) struct Response {
 }
 
 impl Response {
+    /// What stands for the answer to a call of which an attempt before the last did what it should.
+    pub(super) fn nothing(call: &Call) -> Self {
+        Self {
+            answer: http::Response::new(reqwest::Body::default()).into(),
+            failure: call.what_fails().to_owned(),
+            patience: Duration::ZERO,
+            until: None,
+            deadline: None,
+            ahead: Some(Bytes::new()),
+        }
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.answer.status()
     }
@@ -92,8 +105,8 @@ impl Response {
         let is_known_to_be_over = self.content_length().is_some_and(|length| length > JSON_LIMIT as u64);
         let body = if is_known_to_be_over { Bytes::new() } else { self.read(JSON_LIMIT).await? };
         if is_known_to_be_over || body.len() > JSON_LIMIT {
-            let why = format!("the answer is over {JSON_LIMIT} bytes");
-            return Err(Failure::of(Cause::Lasting, unavailable(&self.failure, &why)));
+            let why = format!("{}: the answer is over {JSON_LIMIT} bytes; lists take a limit", self.failure);
+            return Err(Failure::of(Cause::Lasting, Error::new(Code::SkillFailed, why)));
         }
         Ok(body)
     }

@@ -69,6 +69,17 @@ pub(super) enum Cause {
     Lasting,
 }
 
+impl Cause {
+    /// Whether what failed may have been done nevertheless.
+    pub(super) fn may_have_had_effect(self) -> bool {
+        match self {
+            Self::Broken | Self::Silent => true,
+            Self::Refused(status) => status.is_server_error(),
+            Self::NotConnected | Self::TokenRefused | Self::Lasting => false,
+        }
+    }
+}
+
 impl Repeat {
     /// Whether a call that failed so may be sent once more.
     pub(super) fn allows(self, cause: Cause) -> bool {
@@ -101,8 +112,9 @@ fn longest(attempts: u32) -> Duration {
 /// The pause that an answer asks for: seconds, or a date (RFC 9110, section 10.2.3). What is neither asks for none.
 pub(super) fn asked(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Of so many that they make no number, it is too long in any case.
+        return Some(text.parse().map_or(Duration::MAX, Duration::from_secs));
     }
     let at: Timestamp = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(SystemTime::from(at).duration_since(SystemTime::now()).unwrap_or_default())
@@ -157,6 +169,7 @@ mod tests {
         let of = |text: &str| asked(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(text).unwrap())]));
         assert_eq!(of("7"), Some(Duration::from_secs(7)));
         assert_eq!(of("0"), Some(Duration::ZERO));
+        assert_eq!(of(&"9".repeat(30)), Some(Duration::MAX));
         assert_eq!(of("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
         let soon = rfc2822::DateTimePrinter::new();
         let soon = soon.timestamp_to_rfc9110_string(&(Timestamp::now() + Duration::from_secs(20))).unwrap();

@@ -11,10 +11,6 @@ use crate::client::retry::Repeat;
 use crate::client::{Client, ListOptions, found};
 use crate::error::Error;
 
-/// Most bytes of the body of an invocation unless said otherwise: 500k in the words of the documentation (contract
-/// "fabric-invocation", section 7).
-pub const INVOKE_LIMIT: usize = 500 * 1024;
-
 /// What the platform adds to a definition that it saves, beside what has a field (contract "fabric-invocation", section 9).
 const ADDED: [&str; 2] = ["_version", "_projectId"];
 
@@ -39,7 +35,6 @@ const ADDED: [&str; 2] = ["_version", "_projectId"];
 pub struct Skills {
     pub(super) client: Client,
     pub(super) session: Option<String>,
-    pub(super) invoke_limit: usize,
 }
 
 /// A skill as the platform knows it.
@@ -115,19 +110,13 @@ impl SkillRecord {
 
 impl Skills {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, session: None, invoke_limit: INVOKE_LIMIT }
+        Self { client, session: None }
     }
 
     /// The same skills, invoked within a session (`sessionId`): skills that are invoked with one id share its state. Without
     /// one, each invocation is a session of its own.
     pub fn with_session(&self, id: impl Into<String>) -> Self {
         Self { session: Some(id.into()), ..self.clone() }
-    }
-
-    /// The same skills with another limit for the body of an invocation, in bytes of JSON as it is sent: [`INVOKE_LIMIT`]
-    /// unless set.
-    pub fn with_invoke_limit(&self, bytes: usize) -> Self {
-        Self { invoke_limit: bytes, ..self.clone() }
     }
 
     /// Lists the skills of the project, as many as the platform gives unasked.

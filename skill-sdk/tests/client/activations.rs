@@ -1,7 +1,6 @@
 //! Invocations and activations: what is sent, and how answers are read.
 
 use serde_json::{Value, json};
-use skill_sdk::client::skills::INVOKE_LIMIT;
 use skill_sdk::{Client, Code, Message, testing};
 
 use crate::server::Server;
@@ -65,10 +64,11 @@ async fn an_invocation_need_not_be_waited_for() {
 
 #[tokio::test]
 async fn an_invocation_that_is_too_large_is_not_sent() {
+    const LIMIT: usize = 500 * 1024;
     let (server, skills) = answering(r#"{"activationId": "a-1"}"#).await;
     // `{"payload":"..."}` around the text.
     let around = 14;
-    let fits = "x".repeat(INVOKE_LIMIT - around);
+    let fits = "x".repeat(LIMIT - around);
     skills.invoke("greet", "request", &fits, &()).await.unwrap();
     assert_eq!(server.only().body.unwrap().len(), 512_000);
     let error = skills.invoke("greet", "request", &(fits.clone() + "x"), &()).await.unwrap_err();
@@ -79,11 +79,12 @@ async fn an_invocation_that_is_too_large_is_not_sent() {
     // What stands beside the payload counts too, and so do bytes, not letters.
     skills.invoke_async("greet", "request", &fits, &json!({"p": 1})).await.unwrap_err();
     skills.with_session("s").invoke_async("greet", "request", &fits, &()).await.unwrap_err();
-    skills.invoke_async("greet", "request", &"ü".repeat(INVOKE_LIMIT / 2), &()).await.unwrap_err();
+    skills.invoke_async("greet", "request", &"ü".repeat(LIMIT / 2), &()).await.unwrap_err();
     assert!(server.noted.lock().unwrap().is_empty());
-    let error = skills.with_invoke_limit(20).invoke("greet", "request", "1234567", &()).await.unwrap_err();
+    let error =
+        server.client().with_body_limit(20).skills().invoke("greet", "request", "1234567", &()).await.unwrap_err();
     assert!(error.detail().contains("21 bytes, over the limit of 20"), "{error}");
-    skills.with_invoke_limit(21).invoke("greet", "request", "1234567", &()).await.unwrap();
+    server.client().with_body_limit(21).skills().invoke("greet", "request", "1234567", &()).await.unwrap();
 }
 
 #[tokio::test]

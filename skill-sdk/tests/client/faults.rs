@@ -169,7 +169,7 @@ async fn a_pause_that_is_asked_for_is_kept() {
 }
 
 #[tokio::test]
-async fn without_retry_after_there_is_a_pause_of_its_own_length() {
+async fn who_asks_for_no_pause_is_asked_again_too() {
     let calls = AtomicUsize::new(0);
     let server = Server::start(move |_| match calls.fetch_add(1, Ordering::SeqCst) {
         0 => StatusCode::TOO_MANY_REQUESTS.into_response(),
@@ -353,7 +353,7 @@ async fn a_body_that_is_far_too_long_is_not_read() {
     let error = list(&server.client()).await.unwrap_err();
     assert_eq!(
         (error.code(), error.detail()),
-        (Code::PlatformUnavailable, "cannot list content: the answer is over 16777216 bytes")
+        (Code::SkillFailed, "cannot list content: the answer is over 16777216 bytes; lists take a limit")
     );
     assert_eq!(server.connections(), 1);
 
@@ -417,11 +417,144 @@ async fn calls_of_an_invocation_belong_to_one_trace() {
     let spans: std::collections::BTreeSet<&String> = parents.iter().collect();
     assert_eq!(spans.len(), 3, "each request has a span of its own");
 
-    // Where no id tells, each call has a trace of its own.
-    let client = Client::from_message(message).unwrap();
+    // Where no id tells which, it is any.
+    let client = Client::from_message(&message).unwrap();
     list(&client).await.unwrap();
     list(&client).await.unwrap();
+    list(&Client::from_message(&message).unwrap()).await.unwrap();
     let noted = server.noted.lock().unwrap();
     let traces: Vec<&str> = noted.iter().map(|noted| &noted.header("traceparent").unwrap()[3..35]).collect();
-    assert!(traces[0] != traces[1] && traces[0].chars().any(|c| c != '0'), "{traces:?}");
+    assert!(traces[0] == traces[1] && traces[1] != traces[2] && traces[0].chars().any(|c| c != '0'), "{traces:?}");
+}
+
+#[tokio::test]
+async fn what_is_gone_when_it_is_deleted_again_was_deleted() {
+    let gone = Fault::Close("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let broken = Fault::Reset("");
+    let busy = Fault::Close("HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let many = Fault::Close("HTTP/1.1 429 Many\r\nretry-after: 0\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    for (faults, deleted) in [
+        (vec![broken, gone], true),
+        (vec![busy, many, gone], true),
+        (vec![gone], false),
+        // Too many calls: it had no effect.
+        (vec![many, gone], false),
+    ] {
+        let server = Faulty::start(faults.leak()).await;
+        let result = server.client().content().delete("k").await;
+        assert_eq!(result.map_err(|error| error.is_not_found()), if deleted { Ok(()) } else { Err(true) });
+    }
+    // What is read and is gone is gone.
+    let server = Faulty::start(vec![broken, gone].leak()).await;
+    assert!(server.client().content().download_opt("k").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_has_been_read_is_not_sent_again() {
+    let server = statuses(&[429, 429]).await;
+    let reader = Body::reader(std::io::Cursor::new("hello"));
+    let error = server.client().content().upload("k", reader, OCTET_STREAM).await.unwrap_err();
+    assert_eq!((error.http_status(), calls(&server)), (Some(429), 1));
+}
+
+#[tokio::test]
+async fn a_form_is_made_anew_for_each_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, "hello").unwrap();
+    let server = statuses(&[429]).await;
+    server.client().content().upload_form("k", "file", Body::file(&path), OCTET_STREAM).await.unwrap();
+    let noted = server.noted.lock().unwrap();
+    for noted in noted.iter() {
+        let body = String::from_utf8(noted.body.as_ref().unwrap().to_vec()).unwrap();
+        assert!(body.contains("\r\n\r\nk\r\n") && body.contains("\r\n\r\nhello\r\n"), "{body}");
+    }
+    assert_eq!(noted.len(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_counts_that_comes_before_all_is_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client_of(&format!("http://{}", listener.local_addr().unwrap()));
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 8192];
+        let _ = stream.read(&mut request).await.unwrap();
+        let answer = b"HTTP/1.1 413 Too Large\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlarge";
+        stream.write_all(answer).await.unwrap();
+        // What is still sent is taken, or the answer would be lost with the connection.
+        let mut rest = vec![0; 65536];
+        while matches!(stream.read(&mut rest).await, Ok(1..)) {}
+    };
+    let body = Body::reader(tokio::io::repeat(b'x'));
+    let content = client.content();
+    let (result, ()) = tokio::join!(content.upload("k", body, OCTET_STREAM), server);
+    let error = result.unwrap_err();
+    assert_eq!(error.http_status(), Some(413), "{}", error.chain());
+}
+
+#[tokio::test]
+async fn an_upload_that_gets_on_is_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client_of(&format!("http://{}", listener.local_addr().unwrap()));
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // The whole of it fits into the buffers of the system, from where it is read slowly: for longer than a step may take.
+        let mut request = Vec::new();
+        while !request.ends_with(b"THE END") {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let mut piece = vec![0; 16 * 1024];
+            let read = stream.read(&mut piece).await.unwrap();
+            request.extend_from_slice(&piece[..read]);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+    };
+    let body = "x".repeat(200_000) + "THE END";
+    let content = client.with_timeout(Duration::from_millis(500)).content();
+    let (result, ()) = tokio::join!(content.upload("k", body, OCTET_STREAM), server);
+    result.unwrap();
+}
+
+#[tokio::test]
+async fn a_timeout_may_be_as_long_as_one_likes() {
+    let server = Server::answering(|| "[]").await;
+    let client = server.client().with_timeout(Duration::MAX);
+    list(&client).await.unwrap();
+    upload(&client).await.unwrap();
+    client.content().download("k").await.unwrap().bytes().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_download_ends_with_the_invocation() {
+    async fn handler((): (), ctx: Context) -> skill_sdk::Result<()> {
+        ctx.client()?.content().download("k").await?.bytes().await?;
+        Ok(())
+    }
+    let server = Faulty::start(&[Fault::Silence("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\npiece")]).await;
+    let message = testing::message(&()).with_api_endpoint(&server.url);
+    let invocation = Invocation::new(message).with_deadline(Instant::now() + Duration::from_millis(300));
+    let error = Skill::new("reader", handler).call(invocation).await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.detail()),
+        (Code::Timeout, "cannot download `k`: the deadline of the invocation has passed")
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_for_a_call_is_not_sent() {
+    let server = Server::answering(|| r#"{"success": true}"#).await;
+    let data = |length| serde_json::json!({"data": "x".repeat(length)});
+    // `{"state":{"data":"..."}}` around the text.
+    let sessions = server.client().sessions();
+    sessions.put("s", &data(500 * 1024 - 21)).await.unwrap();
+    let error = sessions.put("s", &data(500 * 1024 - 20)).await.unwrap_err();
+    assert_eq!(
+        error.detail(),
+        "cannot put data into the session `s`: the body is 512001 bytes, over the limit of 512000; store large input in \
+         managed content and send its key"
+    );
+    server.client().with_body_limit(512_001).sessions().put("s", &data(500 * 1024 - 20)).await.unwrap();
+    // Content has no limit.
+    server.client().content().upload("k", "x".repeat(600 * 1024), "application/json").await.unwrap();
+    assert_eq!(calls(&server), 3);
 }
