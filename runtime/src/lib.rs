@@ -38,6 +38,7 @@ mod auth;
 pub mod authenticate;
 mod cli;
 mod describe;
+mod files;
 pub mod host;
 pub mod outcome;
 mod platform;

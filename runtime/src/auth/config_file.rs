@@ -11,6 +11,8 @@ use skill_sdk::{Code, Error};
 use tempfile::NamedTempFile;
 use url::Url;
 
+use crate::files::real_path;
+
 const VERSION: &str = "5";
 
 /// The registry that a platform brings along.
@@ -183,7 +185,7 @@ fn keep_aside(path: &Path, text: &str) -> io::Result<PathBuf> {
 
 /// Replaces a file as a whole: whoever reads it, even after a crash, sees the old text or the new one.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let path = &target(path)?;
+    let path = &real_path(path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -204,16 +206,4 @@ fn written_beside(path: &Path, text: &str) -> io::Result<NamedTempFile> {
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     Ok(file)
-}
-
-/// Where the file really is: people keep it elsewhere and link to it.
-fn target(path: &Path) -> io::Result<PathBuf> {
-    match fs::canonicalize(path) {
-        Ok(target) => Ok(target),
-        // A link may be there before the file is.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(fs::read_link(path).map_or_else(|_| path.to_owned(), |target| path.with_file_name(target)))
-        }
-        Err(error) => Err(error),
-    }
 }
