@@ -40,6 +40,7 @@ mod cli;
 mod describe;
 mod files;
 pub mod host;
+mod identity;
 pub mod outcome;
 mod platform;
 mod sample;

@@ -8,8 +8,8 @@ use skill_sdk::{Code, Error};
 use tokio::runtime;
 
 use crate::cli::{PlatformOptions, exit};
+use crate::identity::data_folder;
 use crate::outcome::Refusal;
-use crate::sample::data_folder;
 use crate::stdout;
 use crate::triggers::signal::Signals;
 
