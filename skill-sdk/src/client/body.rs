@@ -1,18 +1,19 @@
 //! What a request carries.
 
 use std::fmt;
-use std::fs::Metadata;
-use std::io;
+use std::fs::{self, File, Metadata};
+use std::future::Future;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
-use tokio::fs::File;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::io::ReaderStream;
 
 use crate::error::{Code, Error};
@@ -21,7 +22,10 @@ use crate::error::{Code, Error};
 pub(crate) const PIECE: usize = 64 * 1024;
 
 /// Size of the pieces in which files are read and written. Each costs a change of threads.
-pub(super) const FILE_PIECE: usize = 512 * 1024;
+pub(super) const FILE_PIECE: usize = 256 * 1024;
+
+/// How many pieces of a file are kept: hyper takes new ones until it has some 400 KiB to write.
+const FILE_PIECES: usize = 4;
 
 /// What is to be sent: bytes, a file, or whatever a reader or a stream gives.
 ///
@@ -103,7 +107,7 @@ impl Body {
             Kind::Bytes(bytes) => (Box::pin(Pieces(bytes.clone())), Some(bytes.len() as u64)),
             Kind::File { path, first } => {
                 let (file, length) = open(path, first, failure).await?;
-                (Box::pin(ReaderStream::with_capacity(file.take(length), FILE_PIECE)), Some(length))
+                (Box::pin(ReadAhead::new(file, length)), Some(length))
             }
             Kind::Stream(stream) => (Box::pin(Unread { kept: stream.clone(), taken: None }), None),
         };
@@ -183,14 +187,18 @@ impl Fingerprint {
 async fn open(path: &Path, first: &mut Option<Fingerprint>, failure: &str) -> Result<(File, u64), Error> {
     let failed = |what: &str| Error::new(Code::SkillFailed, format!("{failure}: {} {what}", path.display()));
     let unreadable = |error: io::Error| failed("cannot be read").with_source(error);
-    // Opening a pipe would wait for whoever writes to it.
-    let metadata = tokio::fs::metadata(path).await.map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(failed("is no regular file"));
-    }
-    let mut file = File::open(path).await.map_err(unreadable)?;
-    file.set_max_buf_size(FILE_PIECE);
-    let metadata = file.metadata().await.map_err(unreadable)?;
+    let place = path.to_owned();
+    let opened = spawn_blocking(move || {
+        // Opening a pipe would wait for whoever writes to it.
+        if !fs::metadata(&place)?.is_file() {
+            return Ok(None);
+        }
+        let file = File::open(&place)?;
+        let metadata = file.metadata()?;
+        Ok(Some((file, metadata)))
+    });
+    let opened = opened.await.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(unreadable)?;
+    let (file, metadata) = opened.ok_or_else(|| failed("is no regular file"))?;
     let now = Fingerprint::of(&metadata);
     if first.is_some_and(|first| first != now) {
         return Err(failed("was changed while it was being sent"));
@@ -273,6 +281,87 @@ impl Stream for Pieces {
         let length = self.0.len().min(PIECE);
         let piece = self.0.split_to(length);
         Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+    }
+}
+
+/// A file of which the next piece is read while others go out. Pieces that have gone out are filled again: new memory would
+/// cost as much as the reading.
+struct ReadAhead {
+    file: Arc<File>,
+    /// What is left to be read.
+    left: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// What was given out, and may be on its way still.
+    given: Vec<Bytes>,
+}
+
+impl ReadAhead {
+    fn new(file: File, length: u64) -> Self {
+        Self { file: Arc::new(file), left: length, reading: None, given: Vec::with_capacity(FILE_PIECES) }
+    }
+
+    /// Begins to read the next piece; `None` at the end.
+    fn begin(&mut self) -> Option<JoinHandle<io::Result<Bytes>>> {
+        let length = usize::try_from(self.left).map_or(FILE_PIECE, |left| left.min(FILE_PIECE));
+        if length == 0 {
+            return None;
+        }
+        self.left -= length as u64;
+        let mut piece = self.unused().unwrap_or_else(|| BytesMut::zeroed(length));
+        piece.truncate(length);
+        let file = Arc::clone(&self.file);
+        Some(spawn_blocking(move || {
+            let filled = fill(&file, &mut piece)?;
+            piece.truncate(filled);
+            Ok(piece.freeze())
+        }))
+    }
+
+    /// A piece that has gone out.
+    fn unused(&mut self) -> Option<BytesMut> {
+        if let Some(place) = self.given.iter().position(Bytes::is_unique) {
+            return self.given.swap_remove(place).try_into_mut().ok();
+        }
+        if self.given.len() == FILE_PIECES {
+            self.given.remove(0);
+        }
+        None
+    }
+}
+
+/// Reads until the piece is full or the file ends, and gives how many bytes that were.
+fn fill(mut file: &File, piece: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < piece.len() {
+        match file.read(&mut piece[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+impl Stream for ReadAhead {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.reading.is_none() {
+            self.reading = self.begin();
+        }
+        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+        let read = std::task::ready!(Pin::new(reading).poll(context));
+        self.reading = None;
+        let piece = read.unwrap_or_else(|error| Err(io::Error::other(error)))?;
+        if piece.is_empty() {
+            // The file became shorter.
+            self.left = 0;
+            return Poll::Ready(None);
+        }
+        self.given.push(piece.clone());
+        self.reading = self.begin();
+        Poll::Ready(Some(Ok(piece)))
     }
 }
 
