@@ -18,10 +18,12 @@ use crate::triggers::invoke;
 use crate::{describe, platform};
 use auth::{AuthOptions, profile_name};
 use authentication::AuthenticationOptions;
+use content::ContentOptions;
 use later::Later;
 
 pub(crate) mod auth;
 pub(crate) mod authentication;
+pub(crate) mod content;
 mod later;
 
 /// The exit codes that are not in the error table (the numbers are those of sysexits.h).
@@ -34,6 +36,8 @@ pub(crate) mod exit {
     pub(crate) const CONFIG: u8 = 78;
     /// 128 and the number of the signal that ended a job.
     pub(crate) const INTERRUPTED: u8 = 130;
+    /// Nobody reads what is written any more.
+    pub(crate) const BROKEN_PIPE: u8 = 141;
     pub(crate) const TERMINATED: u8 = 143;
 }
 
@@ -59,6 +63,8 @@ enum Command {
     Platform(Later<PlatformOptions>),
     /// See to credentials: the profiles of the Cortex command line, and tokens.
     Auth(Later<AuthOptions>),
+    /// Store, fetch, list and delete managed content.
+    Content(Later<ContentOptions>),
 }
 
 /// Options of a command on skills that are not part of the program.
@@ -118,7 +124,7 @@ pub(crate) struct InvokeOptions {
     pub(crate) limits: LimitOptions,
     #[command(flatten)]
     pub(crate) authentication: AuthenticationOptions,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Sample messages")]
     pub(crate) fill: FillOptions,
 }
 
@@ -143,9 +149,8 @@ impl LimitOptions {
     }
 }
 
-/// What fills a sample message.
+/// What fills a sample message, and says who acts in a command.
 #[derive(Args)]
-#[command(next_help_heading = "Sample messages")]
 pub(crate) struct FillOptions {
     /// URL of the platform.
     // A URL may hold a password.
@@ -210,6 +215,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Describe(Later(of)) => describe::run(Source::Path(of.path), &of.options),
         Command::Platform(Later(options)) => platform::run(*options),
         Command::Auth(Later(options)) => crate::auth::run(options.command),
+        Command::Content(Later(options)) => crate::content::run(options.command),
     }
 }
 

@@ -37,6 +37,7 @@ pub use skills::Skills;
 mod auth;
 pub mod authenticate;
 mod cli;
+mod content;
 mod describe;
 mod files;
 pub mod host;

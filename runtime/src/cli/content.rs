@@ -1,0 +1,124 @@
+//! The options of `content`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::authentication::TlsOptions;
+use super::later::Later;
+use super::{FillOptions, duration};
+
+#[derive(Args)]
+pub(crate) struct ContentOptions {
+    #[command(subcommand)]
+    pub(crate) command: ContentCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ContentCommand {
+    /// Store a file, a folder or standard input, and print the keys of what was stored.
+    ///
+    /// What was under a key is replaced. The keys are printed at the end, one a line; when something fails, those of what was
+    /// stored before.
+    Put(Later<PutOptions>),
+    /// Write what is stored under a key to a file or to standard output.
+    ///
+    /// A file is there as a whole or not at all: what was there before stays until everything has come.
+    Get(Later<GetOptions>),
+    /// List what is stored.
+    List(Later<ListOptions>),
+    /// Delete what is stored under keys.
+    ///
+    /// A key with nothing under it is an error; the others are deleted nevertheless.
+    Rm(Later<RemoveOptions>),
+}
+
+#[derive(Args)]
+pub(crate) struct PutOptions {
+    /// File to store, or `-` for standard input. A pipe is read to its end.
+    // What is called `file` elsewhere says who asks.
+    #[arg(value_name = "FILE")]
+    pub(crate) source: PathBuf,
+    /// Key to store it under [default: the name of the file]. To one that ends in `/` the name of the file is added.
+    ///
+    /// Of a folder, the keys are this, `/` and the path below the folder; without it, the path alone.
+    #[arg(value_name = "KEY", required_if_eq("source", "-"))]
+    pub(crate) key: Option<String>,
+    /// Store every file below a folder, four at a time. What has a name that starts with a dot is left out, and so are links
+    /// to folders.
+    #[arg(long, short, env = "SKILL_RECURSIVE", value_parser = FalseyValueParser::new())]
+    pub(crate) recursive: bool,
+    /// Media type to store it with.
+    #[arg(
+        long,
+        env = "SKILL_CONTENT_TYPE",
+        value_name = "TYPE",
+        default_value = skill_sdk::client::content::OCTET_STREAM
+    )]
+    pub(crate) content_type: String,
+    #[command(flatten)]
+    pub(crate) call: CallOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct GetOptions {
+    /// Key of what is wanted.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    /// File to write, or `-` for standard output [default: standard output]. In a folder the file is called like the last part
+    /// of the key.
+    #[arg(value_name = "FILE")]
+    pub(crate) target: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) call: CallOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct ListOptions {
+    /// How the keys begin.
+    #[arg(value_name = "PREFIX", default_value = "", hide_default_value = true)]
+    pub(crate) prefix: String,
+    /// Most entries [default: as many as the platform gives].
+    #[arg(long, env = "SKILL_LIMIT", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+    /// Entries to leave out at the start.
+    #[arg(long, env = "SKILL_SKIP", value_name = "NUMBER")]
+    pub(crate) skip: Option<u32>,
+    /// What to print: a table for people, in which control characters are escaped, or a JSON list for programs.
+    #[arg(long, env = "SKILL_LIST_FORMAT", value_enum, default_value_t)]
+    pub(crate) format: ListFormat,
+    #[command(flatten)]
+    pub(crate) call: CallOptions,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// Size in bytes, time of the last change, media type and key.
+    #[default]
+    Table,
+    /// `Key`, `Size`, `LastModified` and `ContentType`, as the platform says them.
+    Json,
+}
+
+#[derive(Args)]
+pub(crate) struct RemoveOptions {
+    /// Keys of what is to be deleted.
+    #[arg(value_name = "KEY", required = true)]
+    pub(crate) keys: Vec<String>,
+    #[command(flatten)]
+    pub(crate) call: CallOptions,
+}
+
+/// Which platform is asked, by whom, and how.
+#[derive(Args)]
+pub(crate) struct CallOptions {
+    /// Longest time that each step of a transfer may take, such as `90s` or `5m`; the whole may take longer.
+    #[arg(long, env = "SKILL_STEP_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    #[command(flatten, next_help_heading = "Platform")]
+    pub(crate) tls: TlsOptions,
+    #[command(flatten, next_help_heading = "Platform")]
+    pub(crate) identity: FillOptions,
+}
