@@ -9,6 +9,7 @@ mod authentication;
 mod bad_messages;
 mod bad_skills;
 mod connections;
+mod content;
 mod describe;
 mod examples;
 mod expiry;
