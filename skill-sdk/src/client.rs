@@ -28,8 +28,9 @@
 //! - [`Code::PlatformUnavailable`] when there is no answer, for an answer that is not what it should be, and for the statuses
 //!   407, 429 and 5xx;
 //! - [`Code::Timeout`] when the invocation's deadline passes;
-//! - [`Code::SkillFailed`] for every other refusal, and for names that no URL can carry. [`Error::http_status`] is the status,
-//!   and [`Error::is_not_found`] tells when there is no such thing. Methods whose names end in `_opt` then give `None`.
+//! - [`Code::SkillFailed`] for every other refusal, also when the status is a success and the answer to a change says
+//!   `"success": false`, and for names that no URL can carry. [`Error::http_status`] is the status, if that is no success, and
+//!   [`Error::is_not_found`] tells when there is no such thing. Methods whose names end in `_opt` then give `None`.
 //!
 //! A call that fails is repeated, three times [unless set otherwise](Client::with_retries), when that is safe:
 //!

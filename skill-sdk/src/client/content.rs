@@ -65,7 +65,8 @@ impl Content {
     }
 
     /// Stores bytes, a file, or what a reader or stream gives under a key, replacing what was there: see [`Body`]. It goes
-    /// out as it is (`POST content/{key}`), with its length where that is known. Gives what the platform answers.
+    /// out as it is (`POST content/{key}`), with its length where that is known. Gives what the platform answers; null where
+    /// that is nothing.
     ///
     /// # Errors
     ///
@@ -75,7 +76,7 @@ impl Content {
         let content_type = HeaderValue::from_str(content_type)
             .map_err(|_| Error::new(Code::SkillFailed, format!("{content_type:?} cannot be the type of content")))?;
         let call = Call::post(url, format!("cannot upload `{key}`")).wait(Wait::Idle);
-        self.client.json(call.header(CONTENT_TYPE, content_type).body(body)).await
+        self.client.accepted(call.header(CONTENT_TYPE, content_type).body(body)).await
     }
 
     /// As [`upload`](Self::upload), as a form (`multipart/form-data`) with the key in its field `key` and the content, which has
@@ -95,7 +96,7 @@ impl Content {
         let call = Call::post(self.client.project_url(["content"]), format!("cannot upload `{key}`"));
         let (file_name, content_type) = (file_name.to_owned(), content_type.to_owned());
         let form = Form { text: ("key", key), name: "content", file_name, content_type };
-        self.client.json(call.wait(Wait::Idle).body(body).form(form)).await
+        self.client.accepted(call.wait(Wait::Idle).body(body).form(form)).await
     }
 
     /// Stores what a reader gives under a key, replacing what was there, without holding it in memory.

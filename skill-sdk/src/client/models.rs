@@ -121,7 +121,7 @@ impl Models {
     }
 
     /// Saves a model: a [`Model`], or whatever else is one as JSON. Gives what the platform answers, which may hold
-    /// `version`, `created` and `modelId`.
+    /// `version`, `created` and `modelId`; null where that is nothing.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl Models {
     /// cannot be written as JSON.
     pub async fn save(&self, model: &(impl Serialize + ?Sized)) -> Result<Value, Error> {
         let call = Call::post(self.client.project_url(["models"]), "cannot save a model");
-        self.client.json(call.json(model)?).await
+        self.client.accepted(call.json(model)?).await
     }
 
     /// A model.

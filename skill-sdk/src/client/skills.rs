@@ -147,14 +147,14 @@ impl Skills {
     }
 
     /// Saves the definition of a skill, replacing the one of that name: an object in the form of contract
-    /// "fabric-invocation", section 9. Gives what the platform answers.
+    /// "fabric-invocation", section 9. Gives what the platform answers; null where that is nothing.
     ///
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail).
     pub async fn save(&self, definition: &(impl Serialize + ?Sized)) -> Result<Value, Error> {
         let url = self.client.project_url(["skills"]);
-        self.client.json(Call::post(url, "cannot save the skill").json(definition)?).await
+        self.client.accepted(Call::post(url, "cannot save the skill").json(definition)?).await
     }
 
     /// Reads the definition of a skill.

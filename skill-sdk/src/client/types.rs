@@ -106,7 +106,7 @@ impl Types {
     }
 
     /// Saves types together: each a [`TypeDefinition`], or whatever else is one as JSON. Gives what the platform
-    /// answers.
+    /// answers; null where that is nothing.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Types {
         }
 
         let call = Call::post(self.client.project_url(["types"]), "cannot save types");
-        self.client.json(call.json(&Save { camel: CAMEL, types })?).await
+        self.client.accepted(call.json(&Save { camel: CAMEL, types })?).await
     }
 
     /// Deletes a type.

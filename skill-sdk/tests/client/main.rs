@@ -18,5 +18,6 @@ mod secrets;
 mod server;
 mod sessions;
 mod skills;
+mod success;
 mod tokens;
 mod types;
