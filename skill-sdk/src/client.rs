@@ -13,7 +13,7 @@
 //! - [`types`]: what inputs and outputs of skills look like
 //! - `list`: what can be asked of a list
 //! - `from_message`, `builder`: how clients are made
-//! - `send`: what resources call, and the URLs of their things
+//! - `send`: what resources call, and the URLs of their things; `definition`: what they save
 //! - `call`, `body`: a request that has not been sent; `address`: where it goes; `trace`: the trace it belongs to
 //! - `request`: how it is sent, `retry`: when it is sent once more
 //! - `response`: its answer, `refusal`: what an answer means that is no success, `withheld`: what no error may repeat
@@ -85,6 +85,7 @@ mod builder;
 pub(crate) mod call;
 pub mod connections;
 pub mod content;
+mod definition;
 mod download;
 pub mod experiments;
 mod file;

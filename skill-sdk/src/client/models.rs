@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::client::address::segment;
 use crate::client::call::Call;
+use crate::client::definition::definition;
 use crate::client::experiments::Run;
 use crate::client::{Client, ListOptions, found, nullable};
 use crate::error::Error;
@@ -120,16 +121,18 @@ impl Models {
         self.listed(url, options).await
     }
 
-    /// Saves a model: a [`Model`], or whatever else is one as JSON. Gives what the platform answers, which may hold
-    /// `version`, `created` and `modelId`; null where that is nothing.
+    /// Saves a model: a [`Model`], or whatever else is one as JSON. What platforms add to it when it is read, such as
+    /// `_version` and `updatedAt`, is left out, so that what [`get`](Self::get) gives can be saved again. Gives what the
+    /// platform answers, which may hold `version`, `created` and `modelId`; null where that is nothing.
     ///
     /// # Errors
     ///
-    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for a value that
-    /// cannot be written as JSON.
+    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for what is no JSON
+    /// object.
     pub async fn save(&self, model: &(impl Serialize + ?Sized)) -> Result<Value, Error> {
-        let call = Call::post(self.client.project_url(["models"]), "cannot save a model");
-        self.client.accepted(call.json(model)?).await
+        let failure = "cannot save a model";
+        let model = definition(model, failure)?;
+        self.client.accepted(Call::post(self.client.project_url(["models"]), failure).json(&model)?).await
     }
 
     /// A model.

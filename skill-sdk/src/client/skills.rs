@@ -7,12 +7,10 @@ use url::Url;
 
 use crate::client::address::segment;
 use crate::client::call::Call;
+use crate::client::definition::definition;
 use crate::client::retry::Repeat;
 use crate::client::{Client, ListOptions, found};
 use crate::error::Error;
-
-/// What the platform adds to a definition that it saves, beside what has a field (contract "fabric-invocation", section 9).
-const ADDED: [&str; 2] = ["_version", "_projectId"];
 
 /// The skills of a project: their definitions, their deployment, their invocation.
 ///
@@ -89,25 +87,6 @@ pub struct ActionStatus {
     pub other: Map<String, Value>,
 }
 
-impl SkillRecord {
-    /// The definition alone, without what the platform adds when it saves one: what can be saved again.
-    pub fn into_definition(self) -> Self {
-        let Self { name, title, description, mut other, .. } = self;
-        other.retain(|field, _| !ADDED.contains(&field.as_str()));
-        Self {
-            name,
-            title,
-            description,
-            created_at: None,
-            created_by: None,
-            updated_at: None,
-            deploy_status: None,
-            action_statuses: None,
-            other,
-        }
-    }
-}
-
 impl Skills {
     pub(super) fn new(client: Client) -> Self {
         Self { client, session: None }
@@ -147,14 +126,17 @@ impl Skills {
     }
 
     /// Saves the definition of a skill, replacing the one of that name: an object in the form of contract
-    /// "fabric-invocation", section 9. Gives what the platform answers; null where that is nothing.
+    /// "fabric-invocation", section 9, or a [`SkillRecord`]. What platforms add to it when it is read is left out, so that what
+    /// [`get`](Self::get) gives can be saved again. Gives what the platform answers; null where that is nothing.
     ///
     /// # Errors
     ///
-    /// As all [calls](crate::client#calls-that-fail).
-    pub async fn save(&self, definition: &(impl Serialize + ?Sized)) -> Result<Value, Error> {
-        let url = self.client.project_url(["skills"]);
-        self.client.accepted(Call::post(url, "cannot save the skill").json(definition)?).await
+    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for what is no JSON
+    /// object.
+    pub async fn save(&self, skill: &(impl Serialize + ?Sized)) -> Result<Value, Error> {
+        let failure = "cannot save the skill";
+        let skill = definition(skill, failure)?;
+        self.client.accepted(Call::post(self.client.project_url(["skills"]), failure).json(&skill)?).await
     }
 
     /// Reads the definition of a skill.

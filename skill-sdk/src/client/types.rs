@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::client::address::segment;
 use crate::client::call::Call;
+use crate::client::definition::definition;
 use crate::client::{Client, ListOptions, found};
 use crate::error::Error;
 
@@ -105,21 +106,24 @@ impl Types {
         found(self.get(name).await)
     }
 
-    /// Saves types together: each a [`TypeDefinition`], or whatever else is one as JSON. Gives what the platform
-    /// answers; null where that is nothing.
+    /// Saves types together: each a [`TypeDefinition`], or whatever else is one as JSON. What platforms add to each
+    /// when it is read, such as `_version` and `updatedAt`, is left out, so that what [`get`](Self::get) gives can be saved
+    /// again. Gives what the platform answers; null where that is nothing.
     ///
     /// # Errors
     ///
-    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for a value that
-    /// cannot be written as JSON.
+    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for what is no JSON
+    /// object.
     pub async fn save(&self, types: &[impl Serialize]) -> Result<Value, Error> {
         #[derive(Serialize)]
-        struct Save<'a, T> {
+        struct Save {
             camel: &'static str,
-            types: &'a [T],
+            types: Vec<Map<String, Value>>,
         }
 
-        let call = Call::post(self.client.project_url(["types"]), "cannot save types");
+        let failure = "cannot save types";
+        let types = types.iter().map(|each| definition(each, failure)).collect::<Result<_, _>>()?;
+        let call = Call::post(self.client.project_url(["types"]), failure);
         self.client.accepted(call.json(&Save { camel: CAMEL, types })?).await
     }
 

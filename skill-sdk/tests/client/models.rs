@@ -20,12 +20,19 @@ fn complete() -> Value {
     })
 }
 
+/// The same without what the platform adds.
+fn definition() -> Value {
+    let mut model = complete();
+    model.as_object_mut().unwrap().retain(|field, _| !["updatedAt", "createdBy", "_version"].contains(&field.as_str()));
+    model
+}
+
 #[tokio::test]
 async fn a_model_is_saved() {
     let server = Server::answering(|| r#"{"success": true, "version": 2, "created": false, "modelId": "m"}"#).await;
     let models = server.client().models();
-    assert_eq!(models.save(&complete()).await.unwrap()["modelId"], "m");
-    assert_eq!(server.only().sent(), ("POST", PATH, Some(complete())));
+    assert_eq!(models.save(&definition()).await.unwrap()["modelId"], "m");
+    assert_eq!(server.only().sent(), ("POST", PATH, Some(definition())));
     let mut model = Model::new("churn").with_tag("team", "growth");
     model.model_type = Some("tree".to_owned());
     models.save(&model).await.unwrap();
@@ -35,6 +42,8 @@ async fn a_model_is_saved() {
     assert_eq!(server.only().sent(), ("POST", PATH, Some(sent)));
     let error = models.save(&std::collections::BTreeMap::from([((1, 2), 3)])).await.unwrap_err();
     assert_eq!(error.detail(), "cannot save a model: the value cannot be written as JSON");
+    let error = models.save(&[Model::new("churn")]).await.unwrap_err();
+    assert_eq!((error.code(), error.detail()), (Code::SkillFailed, "cannot save a model: it must be a JSON object"));
     assert!(server.noted.lock().unwrap().is_empty());
 }
 
@@ -50,6 +59,9 @@ async fn a_model_is_read_with_all_its_fields() {
     assert_eq!((model.tags[0].label.as_str(), &model.tags[0].value), ("team", &json!("growth")));
     assert_eq!((&model.other["meta"], model.other.len()), (&json!({"a": [1]}), 2));
     assert_eq!(serde_json::to_value(&model).unwrap(), complete());
+    // Saved again, it is without what the platform has added.
+    models.save(&model).await.unwrap();
+    assert_eq!(server.only().sent(), ("POST", PATH, Some(definition())));
 }
 
 #[test]

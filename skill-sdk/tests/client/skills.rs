@@ -118,13 +118,14 @@ async fn a_skill_is_saved_and_read_and_its_definition_saved_again() {
     assert_eq!(json_body(&noted), definition);
 
     let saved = r#"{"camel": "1.0.0", "name": "acme/greet", "title": "Greet", "inputs": [], "outputs": [], "_version": 4,
-        "_projectId": "p", "createdAt": "a", "createdBy": "b", "updatedAt": "c", "deployStatus": "d", "actionStatuses": []}"#;
+        "_projectId": "p", "createdAt": "a", "createdBy": "b", "updatedAt": "c", "deployStatus": "d", "actionStatuses": [],
+        "success": true}"#;
     let (stored, reading) = answering(saved).await;
     let skill = reading.get("acme/greet").await.unwrap();
     assert_plain(&stored.only(), "GET", "skills/acme%2Fgreet");
     assert_eq!(serde_json::to_value(&skill).unwrap(), serde_json::from_str::<Value>(saved).unwrap());
     assert_eq!(reading.get_opt("acme/greet").await.unwrap().as_ref(), Some(&skill));
-    skills.save(&skill.into_definition()).await.unwrap();
+    skills.save(&skill).await.unwrap();
     let again = json!({"camel": "1.0.0", "name": "acme/greet", "title": "Greet", "inputs": [], "outputs": []});
     assert_eq!(json_body(&server.only()), again);
 }

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use skill_sdk::Code;
 use skill_sdk::client::{ListOptions, Order, TypeDefinition};
 
 use crate::names;
@@ -18,18 +19,28 @@ fn complete() -> Value {
     })
 }
 
+/// The same without what the platform adds.
+fn definition() -> Value {
+    let mut order = complete();
+    order.as_object_mut().unwrap().retain(|field, _| !["updatedAt", "createdBy", "_version"].contains(&field.as_str()));
+    order
+}
+
 #[tokio::test]
 async fn types_are_saved_together() {
     let server = Server::answering(|| r#"{"success": true, "message": "saved"}"#).await;
     let types = server.client().types();
-    assert_eq!(types.save(&[complete()]).await.unwrap()["message"], "saved");
-    let body = json!({"camel": "1.0.0", "types": [complete()]});
+    assert_eq!(types.save(&[complete(), json!({"name": "line", "success": true})]).await.unwrap()["message"], "saved");
+    let body = json!({"camel": "1.0.0", "types": [definition(), {"name": "line"}]});
     assert_eq!(server.only().sent(), ("POST", PATH, Some(body)));
     let mut order = TypeDefinition::new("order");
     order.other.insert("parameters".to_owned(), json!([]));
     types.save(&[order, TypeDefinition::new("line")]).await.unwrap();
     let body = json!({"camel": "1.0.0", "types": [{"name": "order", "parameters": []}, {"name": "line"}]});
     assert_eq!(server.only().sent(), ("POST", PATH, Some(body)));
+    let error = types.save(&[json!({"name": "order"}), json!("line")]).await.unwrap_err();
+    assert_eq!((error.code(), error.detail()), (Code::SkillFailed, "cannot save types: it must be a JSON object"));
+    assert!(server.noted.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -43,6 +54,10 @@ async fn a_type_is_read_with_all_its_fields() {
     assert_eq!((order.name.as_str(), order.title.as_deref()), ("acme/order", Some("Order")));
     assert_eq!(order.other["parameters"][0]["name"], "number");
     assert_eq!(serde_json::to_value(&order).unwrap(), complete());
+    // Saved again, it is without what the platform has added.
+    types.save(&[order]).await.unwrap();
+    let body = json!({"camel": "1.0.0", "types": [definition()]});
+    assert_eq!(server.only().sent(), ("POST", PATH, Some(body)));
 }
 
 #[test]
