@@ -35,10 +35,21 @@ impl ListOptions {
         Self::default()
     }
 
-    /// Only entries whose field has this value. Several filters must all hold. Which fields can be filtered by, each list says;
-    /// a value may also be an operator of the platform's, such as `{"$gt": 3}`.
+    /// Only entries whose field has this value. Filters by several fields must all hold. Which fields can be filtered by, each
+    /// list says; a value may also be an object of the platform's operators, such as `{"$gt": 3}`.
+    ///
+    /// Operators that are given for one field one after the other must all hold too; where an operator is the same, and where
+    /// one of them is a value, the later one counts.
     pub fn filter(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.filter.insert(field.into(), value.into());
+        let (field, mut value) = (field.into(), value.into());
+        if let (Some(Value::Object(before)), Value::Object(operators)) = (self.filter.get(&field), &mut value)
+            && is_operators(before)
+            && is_operators(operators)
+        {
+            let later = std::mem::replace(operators, before.clone());
+            operators.extend(later);
+        }
+        self.filter.insert(field, value);
         self
     }
 
@@ -87,5 +98,44 @@ impl ListOptions {
                 url.query_pairs_mut().append_pair(name, &value);
             }
         }
+    }
+}
+
+/// Whether a value is one of operators, and not one that a field may have.
+fn is_operators(value: &Map<String, Value>) -> bool {
+    !value.is_empty() && value.keys().all(|key| key.starts_with('$'))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn operators_for_one_field_are_joined_and_of_other_values_the_later_counts() {
+        let more = json!({"$gt": 1});
+        for (first, second, filter) in [
+            (more.clone(), json!({"$lt": 5}), json!({"$gt": 1, "$lt": 5})),
+            (json!({"$gt": 1, "$ne": 3}), json!({"$gt": 2}), json!({"$gt": 2, "$ne": 3})),
+            (more.clone(), json!(3), json!(3)),
+            (json!(3), more.clone(), more.clone()),
+            (json!(3), json!(4), json!(4)),
+            (more.clone(), json!({}), json!({})),
+            (json!({}), more.clone(), more.clone()),
+            (more.clone(), json!({"a": 1}), json!({"a": 1})),
+            (json!({"a": 1}), json!({"b": 1}), json!({"b": 1})),
+            (more, json!(null), json!(null)),
+        ] {
+            let options = ListOptions::new().filter("took", first).filter("name", "n").filter("took", second);
+            assert_eq!(Value::from(options.filter), json!({"took": filter, "name": "n"}));
+        }
+    }
+
+    #[test]
+    fn joined_operators_are_sent_together() {
+        let mut url = Url::parse("http://h/runs").unwrap();
+        ListOptions::new().filter("took", json!({"$gt": 1})).filter("took", json!({"$lt": 5})).add_to(&mut url);
+        assert_eq!(url.query(), Some("filter=%7B%22took%22%3A%7B%22%24gt%22%3A1%2C%22%24lt%22%3A5%7D%7D"));
     }
 }
