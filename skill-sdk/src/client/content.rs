@@ -175,7 +175,8 @@ impl Content {
         Ok(found(self.client.send(call).await)?.is_some())
     }
 
-    /// Lists the content whose keys begin with the prefix; an empty one lists everything.
+    /// Lists the content whose keys begin with the prefix, from which leading slashes are dropped as from keys; an empty one
+    /// lists everything.
     ///
     /// # Errors
     ///
@@ -199,6 +200,7 @@ impl Content {
         let numbers = [("limit", limit), ("skip", skip)];
         let numbers =
             numbers.into_iter().filter_map(|(name, number)| Some((name, number.filter(|&n| n > 0)?.to_string())));
+        let prefix = prefix.trim_start_matches('/');
         let filter = (!prefix.is_empty()).then(|| ("filter", prefix.to_owned()));
         for (name, value) in filter.into_iter().chain(numbers) {
             url.query_pairs_mut().append_pair(name, &value);

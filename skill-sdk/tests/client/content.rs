@@ -159,8 +159,16 @@ async fn content_is_listed_and_deleted() {
     assert_eq!((entries[0].key.as_str(), entries[0].size, entries[1].content_type.as_deref()), ("a/1", 3, None));
     let noted = server.only();
     assert_eq!(noted.target, "/fabric/v4/projects/test-project/content?filter=a%2F%C3%BC%26&limit=2");
-    content.list("").await.unwrap();
-    assert_eq!(server.only().target, "/fabric/v4/projects/test-project/content");
+    for everything in ["", "/", "//"] {
+        content.list(everything).await.unwrap();
+        assert_eq!(server.only().target, "/fabric/v4/projects/test-project/content", "{everything}");
+    }
+    for (prefix, filter) in
+        [("/reports", "reports"), ("//reports/", "reports%2F"), ("100% ", "100%25+"), ("../", "..%2F")]
+    {
+        content.list(prefix).await.unwrap();
+        assert_eq!(server.only().target, format!("/fabric/v4/projects/test-project/content?filter={filter}"));
+    }
     let server = Server::answering(|| r#"{"success": true}"#).await;
     server.client().content().delete("a").await.unwrap();
     assert_eq!(server.only().method, "DELETE");
