@@ -120,13 +120,14 @@ impl Content {
     /// # Errors
     ///
     /// As for [`upload`](Self::upload), with the first failure; what was stored before it stays. [`Code::SkillFailed`] also
-    /// for a folder that cannot be read, and for names that are not UTF-8.
+    /// for what is no folder, or cannot be read, and for names that are not UTF-8 or cannot be keys: then nothing is stored.
     pub async fn upload_directory(&self, source: impl AsRef<Path>, key: &str) -> Result<Vec<String>, Error> {
         /// As many as go at a time.
         const AT_A_TIME: usize = 4;
 
         let prefix = key.trim_matches('/').to_owned();
         let files = directory::files(source.as_ref().to_owned(), prefix).await?;
+        files.iter().try_for_each(|(_, key)| path(KEY, key).map(drop))?;
         let uploads = files
             .iter()
             .map(|(path, key)| async move { self.upload(key, Body::file(path), OCTET_STREAM).await.map(drop) });

@@ -404,6 +404,31 @@ async fn the_files_of_a_folder_are_uploaded() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_uploaded_whole_is_not_begun() {
+    let server = Server::answering(|| "{}").await;
+    let content = server.client().content();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a file");
+    std::fs::write(&file, "").unwrap();
+    for (source, why) in [(file, "it is no folder"), (folder.path().join("absent"), "No such file or directory")] {
+        let error = content.upload_directory(&source, "k").await.unwrap_err();
+        assert_eq!(error.code(), Code::SkillFailed);
+        assert!(error.chain().starts_with(&format!("cannot upload {}: {why}", source.display())), "{}", error.chain());
+    }
+    // The name that no URL can carry is the last of them.
+    std::fs::write(folder.path().join("z\n"), "").unwrap();
+    let error = content.upload_directory(folder.path(), "k").await.unwrap_err();
+    assert!(error.detail().starts_with(r#""k/z\n" cannot be the key of content: "#), "{error}");
+    std::fs::remove_file(folder.path().join("z\n")).unwrap();
+    content.upload_directory(folder.path(), "k/../l").await.unwrap_err();
+    assert!(server.noted.lock().unwrap().is_empty());
+    // A link to a folder is one.
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+    assert_eq!(content.upload_directory(&link, "k").await.unwrap(), ["k/a file"]);
+}
+
+#[tokio::test]
 async fn a_folder_whose_upload_fails_ends_with_the_first_failure() {
     let server = Server::answering(|| (StatusCode::FORBIDDEN, r#"{"message": "read only"}"#)).await;
     let folder = tempfile::tempdir().unwrap();

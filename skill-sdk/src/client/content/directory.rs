@@ -15,6 +15,10 @@ pub(super) async fn files(folder: PathBuf, prefix: String) -> Result<Vec<(PathBu
 
 fn walk(folder: &Path, prefix: &str) -> Result<Vec<(PathBuf, String)>, Error> {
     let failed = || Error::new(Code::SkillFailed, format!("cannot upload {}", folder.display()));
+    let metadata = std::fs::metadata(folder).map_err(|error| failed().with_source(error))?;
+    if !metadata.is_dir() {
+        return Err(failed().with_source("it is no folder"));
+    }
     let mut files = Vec::new();
     let entries = WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter();
     for entry in entries.filter_entry(|entry| !is_hidden(entry)) {
