@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Number, Value};
@@ -9,7 +10,6 @@ use url::Url;
 
 use crate::client::address::segment;
 use crate::client::call::Call;
-use crate::client::retry::Repeat;
 use crate::client::{Client, ListOptions, found, nullable};
 use crate::error::{Code, Error};
 
@@ -28,7 +28,8 @@ const NO_DESCRIPTION: &str = "No description given";
 /// let sessions = client.sessions();
 /// let id = sessions.start(Some(Duration::from_mins(5)), Some("An order")).await?;
 /// sessions.put(&id, &json!({"order": 17})).await?;
-/// assert_eq!(sessions.get_key(&id, "order").await?, Some(json!(17)));
+/// assert_eq!(sessions.get_key(&id, "order").await?, 17);
+/// assert_eq!(sessions.get_key_opt(&id, "total").await?, None);
 /// # Ok(())
 /// # }
 /// ```
@@ -159,20 +160,32 @@ impl Sessions {
         found(self.get(id).await)
     }
 
-    /// One value of the state of a session; `None` when the state has no such key. The platform is asked for nothing
-    /// else.
+    /// One value of the state of a session. The platform is asked for nothing else.
     ///
     /// # Errors
     ///
-    /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such session.
-    pub async fn get_key(&self, id: &str, key: &str) -> Result<Option<Value>, Error> {
+    /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such session, or its state
+    /// has no such key.
+    pub async fn get_key(&self, id: &str, key: &str) -> Result<Value, Error> {
         let mut url = self.url(id)?;
         url.query_pairs_mut().append_pair("key", key);
-        Ok(self.state(url, id).await?.remove(key))
+        self.state(url, id).await?.remove(key).ok_or_else(|| {
+            let detail = format!("the session `{id}` has no key `{key}`");
+            Error::new(Code::SkillFailed, detail).with_http_status(StatusCode::NOT_FOUND.as_u16())
+        })
+    }
+
+    /// As [`get_key`](Self::get_key), but `None` when there is no such session, or its state has no such key.
+    ///
+    /// # Errors
+    ///
+    /// As all [calls](crate::client#calls-that-fail).
+    pub async fn get_key_opt(&self, id: &str, key: &str) -> Result<Option<Value>, Error> {
+        found(self.get_key(id, key).await)
     }
 
     /// Merges an object into the state of a session: its values take the place of those under the same keys, and all
-    /// others stay.
+    /// others stay. It is not repeated when it may have had its effect: meanwhile somebody else may have merged.
     ///
     /// # Errors
     ///
@@ -192,8 +205,7 @@ impl Sessions {
         if !state.get().starts_with('{') {
             return Err(Error::new(Code::SkillFailed, format!("{failure}: it must be a JSON object")));
         }
-        // Merging the same values once more changes nothing.
-        self.client.done(Call::post(url, failure).json(&Put { state })?.repeat(Repeat::Idempotent)).await
+        self.client.done(Call::post(url, failure).json(&Put { state })?).await
     }
 
     /// Deletes a session and its state.
@@ -257,8 +269,17 @@ impl Session {
     /// # Errors
     ///
     /// As for [`Sessions::get_key`].
-    pub async fn get_key(&self, key: &str) -> Result<Option<Value>, Error> {
+    pub async fn get_key(&self, key: &str) -> Result<Value, Error> {
         self.sessions.get_key(&self.id, key).await
+    }
+
+    /// One value of its state, or `None` when there is none: see [`Sessions::get_key_opt`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sessions::get_key_opt`].
+    pub async fn get_key_opt(&self, key: &str) -> Result<Option<Value>, Error> {
+        self.sessions.get_key_opt(&self.id, key).await
     }
 
     /// Merges an object into its state: see [`Sessions::put`].

@@ -87,8 +87,18 @@ async fn data_is_read_whole_or_by_key() {
         ("b c&d=ü/%", "b+c%26d%3D%C3%BC%2F%25", None),
         ("", "", None),
     ] {
-        assert_eq!(sessions.get_key("s", key).await.unwrap(), value, "{key}");
-        assert_eq!(server.only().sent(), ("GET", format!("{path}?key={query}").as_str(), None));
+        let path = format!("{path}?key={query}");
+        assert_eq!(sessions.get_key_opt("s", key).await.unwrap(), value, "{key}");
+        assert_eq!(server.only().sent(), ("GET", path.as_str(), None));
+        match (sessions.get_key("s", key).await, value) {
+            (Ok(read), Some(value)) => assert_eq!(read, value, "{key}"),
+            (Err(error), None) => {
+                assert!(error.is_not_found());
+                assert_eq!(error.detail(), format!("the session `s` has no key `{key}`"));
+            }
+            (result, _) => panic!("{key}: {result:?}"),
+        }
+        assert_eq!(server.only().sent(), ("GET", path.as_str(), None));
     }
 }
 
@@ -98,7 +108,8 @@ async fn a_session_without_data_is_empty() {
         let server = Server::answering(move || answer).await;
         let sessions = server.client().sessions();
         assert!(sessions.get("s").await.unwrap().is_empty(), "{answer}");
-        assert_eq!(sessions.get_key("s", "a").await.unwrap(), None);
+        assert_eq!(sessions.get_key_opt("s", "a").await.unwrap(), None);
+        assert!(sessions.get_key("s", "a").await.unwrap_err().is_not_found());
     }
     for answer in [r#"{"sessionId": "s"}"#, r#"{"state": [1]}"#] {
         let server = Server::answering(move || answer).await;
@@ -128,10 +139,10 @@ async fn data_is_put_under_state() {
 }
 
 #[tokio::test]
-async fn a_put_is_repeated_and_a_start_is_not() {
+async fn neither_a_put_nor_a_start_is_repeated_when_it_may_have_had_its_effect() {
     let server = failing_once().await;
-    server.client().sessions().put("s", &json!({})).await.unwrap();
-    assert_eq!(server.noted.lock().unwrap().len(), 2);
+    assert_eq!(server.client().sessions().put("s", &json!({})).await.unwrap_err().http_status(), Some(503));
+    assert_eq!(server.noted.lock().unwrap().len(), 1);
     let server = failing_once().await;
     assert_eq!(server.client().sessions().start(None, None).await.unwrap_err().http_status(), Some(503));
     assert_eq!(server.noted.lock().unwrap().len(), 1);
@@ -166,20 +177,24 @@ async fn a_session_that_is_absent() {
     assert_eq!(sessions.get_opt("s").await.unwrap(), None);
     assert!(sessions.describe("s").await.unwrap_err().is_not_found());
     assert_eq!(sessions.describe_opt("s").await.unwrap(), None);
-    assert!(sessions.get_key("s", "k").await.unwrap_err().is_not_found());
+    let error = sessions.get_key("s", "k").await.unwrap_err();
+    assert!(error.is_not_found());
+    assert_eq!(error.detail(), "cannot get the session `s`: the platform answered 404: s not found");
+    assert_eq!(sessions.get_key_opt("s", "k").await.unwrap(), None);
     assert!(sessions.put("s", &json!({})).await.unwrap_err().is_not_found());
     assert!(sessions.delete("s").await.unwrap_err().is_not_found());
     let refusing = Server::answering(|| StatusCode::FORBIDDEN).await;
     let sessions = refusing.client().sessions();
     assert_eq!(sessions.get_opt("s").await.unwrap_err().http_status(), Some(403));
     assert_eq!(sessions.describe_opt("s").await.unwrap_err().http_status(), Some(403));
+    assert_eq!(sessions.get_key_opt("s", "k").await.unwrap_err().http_status(), Some(403));
 }
 
 #[tokio::test]
 async fn ids_stand_whole_in_paths() {
     let (path, answer) = (format!("{PATH}/"), r#"{"state": {}}"#);
     names::check(answer, (&path, ""), async |client, id| client.sessions().get(id).await).await;
-    names::check(answer, (&path, "?key=k"), async |client, id| client.sessions().get_key(id, "k").await).await;
+    names::check(answer, (&path, "?key=k"), async |client, id| client.sessions().get_key_opt(id, "k").await).await;
     names::check(answer, (&path, ""), async |client, id| client.sessions().describe(id).await).await;
     names::check(answer, (&path, ""), async |client, id| client.sessions().put(id, &json!({})).await).await;
     names::check(answer, (&path, ""), async |client, id| client.sessions().delete(id).await).await;
@@ -201,8 +216,10 @@ async fn a_skill_has_the_session_of_its_message() {
     assert_eq!(server.only().sent(), ("GET", path.as_str(), None));
     assert_eq!(session.get_opt().await.unwrap().unwrap()["k"], 1);
     assert_eq!(server.only().sent(), ("GET", path.as_str(), None));
-    assert_eq!(session.get_key("k").await.unwrap(), Some(json!(1)));
+    assert_eq!(session.get_key("k").await.unwrap(), 1);
     assert_eq!(server.only().sent(), ("GET", format!("{path}?key=k").as_str(), None));
+    assert_eq!(session.get_key_opt("other").await.unwrap(), None);
+    assert_eq!(server.only().sent(), ("GET", format!("{path}?key=other").as_str(), None));
     session.put(&json!({"k": 2})).await.unwrap();
     assert_eq!(server.only().sent(), ("POST", path.as_str(), Some(json!({"state": {"k": 2}}))));
     session.delete().await.unwrap();
