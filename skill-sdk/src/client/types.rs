@@ -21,8 +21,7 @@ const CAMEL: &str = "1.0.0";
 /// # use skill_sdk::serde_json;
 /// use skill_sdk::client::TypeDefinition;
 ///
-/// let mut order = TypeDefinition::new("acme/order");
-/// order.other.insert("parameters".to_owned(), json!([{"name": "number", "type": "integer"}]));
+/// let order = TypeDefinition::new("acme/order").with_parameters(json!([{"name": "number", "type": "integer"}]));
 /// client.types().save(&[order]).await?;
 /// # Ok(())
 /// # }
@@ -37,6 +36,9 @@ pub struct Types {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct TypeDefinition {
+    /// The version of its form, where it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camel: Option<String>,
     /// Its name, which is unique in the project.
     pub name: String,
     /// What people call it.
@@ -45,13 +47,17 @@ pub struct TypeDefinition {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// What it consists of (contract "fabric-invocation", section 9): an array of parameters with `name`, `type` and more, or
+    /// one `{"$ref": "<name of a type>"}`. Lists leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Value>,
     /// When it was last saved, as the platform writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Value>,
     /// Who made it, as the platform writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Value>,
-    /// Everything else, such as what it consists of. Lists leave that out.
+    /// Everything else.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -145,12 +151,20 @@ impl TypeDefinition {
     /// A type with nothing but its name.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
+            camel: None,
             name: name.into(),
             title: None,
             description: None,
+            parameters: None,
             updated_at: None,
             created_by: None,
             other: Map::new(),
         }
+    }
+
+    /// What it consists of: an array of parameters, or one `{"$ref": "<name of a type>"}`.
+    pub fn with_parameters(mut self, parameters: impl Into<Value>) -> Self {
+        self.parameters = Some(parameters.into());
+        self
     }
 }

@@ -13,7 +13,7 @@ const PATH: &str = "/fabric/v4/projects/test-project/types";
 /// A type with every field, and some that nobody knows.
 fn complete() -> Value {
     json!({
-        "name": "acme/order", "title": "Order", "description": "What is ordered",
+        "camel": "1.0.0", "name": "acme/order", "title": "Order", "description": "What is ordered",
         "updatedAt": "2024-05-01T10:00:00.000Z", "createdBy": "ann",
         "parameters": [{"name": "number", "type": "integer", "required": true}], "_version": 2,
     })
@@ -33,10 +33,14 @@ async fn types_are_saved_together() {
     assert_eq!(types.save(&[complete(), json!({"name": "line", "success": true})]).await.unwrap()["message"], "saved");
     let body = json!({"camel": "1.0.0", "types": [definition(), {"name": "line"}]});
     assert_eq!(server.only().sent(), ("POST", PATH, Some(body)));
-    let mut order = TypeDefinition::new("order");
-    order.other.insert("parameters".to_owned(), json!([]));
-    types.save(&[order, TypeDefinition::new("line")]).await.unwrap();
-    let body = json!({"camel": "1.0.0", "types": [{"name": "order", "parameters": []}, {"name": "line"}]});
+    let order = TypeDefinition::new("order").with_parameters(json!([{"name": "line", "type": "object"}]));
+    let line = TypeDefinition::new("line").with_parameters(json!({"$ref": "order"}));
+    types.save(&[order, line, TypeDefinition::new("bare")]).await.unwrap();
+    let body = json!({"camel": "1.0.0", "types": [
+        {"name": "order", "parameters": [{"name": "line", "type": "object"}]},
+        {"name": "line", "parameters": {"$ref": "order"}},
+        {"name": "bare"},
+    ]});
     assert_eq!(server.only().sent(), ("POST", PATH, Some(body)));
     let error = types.save(&[json!({"name": "order"}), json!("line")]).await.unwrap_err();
     assert_eq!((error.code(), error.detail()), (Code::SkillFailed, "cannot save types: it must be a JSON object"));
@@ -52,7 +56,8 @@ async fn a_type_is_read_with_all_its_fields() {
     assert_eq!(types.get_opt("t").await.unwrap().as_ref(), Some(&order));
     assert_eq!(server.only().sent(), ("GET", format!("{PATH}/t").as_str(), None));
     assert_eq!((order.name.as_str(), order.title.as_deref()), ("acme/order", Some("Order")));
-    assert_eq!(order.other["parameters"][0]["name"], "number");
+    assert_eq!((order.camel.as_deref(), order.other.len()), (Some("1.0.0"), 1));
+    assert_eq!(order.parameters.as_ref().unwrap()[0]["name"], "number");
     assert_eq!(serde_json::to_value(&order).unwrap(), complete());
     // Saved again, it is without what the platform has added.
     types.save(&[order]).await.unwrap();
@@ -62,7 +67,10 @@ async fn a_type_is_read_with_all_its_fields() {
 
 #[test]
 fn what_may_be_left_out_may_be_null() {
-    let null = json!({"name": "a", "title": null, "description": null, "updatedAt": null, "createdBy": null});
+    let null = json!({
+        "camel": null, "name": "a", "title": null, "description": null, "parameters": null, "updatedAt": null,
+        "createdBy": null,
+    });
     for json in [json!({"name": "a"}), null] {
         let definition: TypeDefinition = serde_json::from_value(json).unwrap();
         assert_eq!(serde_json::to_value(&definition).unwrap(), json!({"name": "a"}));
