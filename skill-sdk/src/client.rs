@@ -60,12 +60,14 @@ use crate::auth::{AccessToken, Environment, ProcessEnvironment, TokenSource};
 use crate::error::{Code, Error};
 use crate::message::Message;
 
+pub use activations::Activation;
 use address::is_segment;
 pub use body::Body;
 pub use builder::ClientBuilder;
 pub use connections::{Connection, ConnectionParam, ConnectionType, Connections};
-pub use content::Content;
-pub use experiments::Experiments;
+pub use content::{Content, ContentEntry};
+pub use download::Download;
+pub use experiments::{ActiveRun, Experiment, Experiments, NewExperiment, Run, Runs};
 pub use from_message::{IntoMessage, MessageOptions};
 pub use info::Info;
 pub use list::{ListOptions, Order};
@@ -73,8 +75,8 @@ pub use models::{Model, ModelTag, Models};
 use request::Terms;
 pub use secrets::{SecretValue, Secrets};
 use send::found;
-pub use sessions::{Session, Sessions};
-pub use skills::Skills;
+pub use sessions::{Session, SessionRecord, Sessions};
+pub use skills::{ActionStatus, SkillRecord, Skills};
 pub use tls::VerifySslCert;
 pub use types::{TypeDefinition, Types};
 

@@ -1,5 +1,6 @@
 //! Content that is being read.
 
+use std::fmt;
 use std::fs::Permissions;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -160,6 +161,15 @@ impl Download {
     /// ```
     pub fn into_reader(self) -> impl AsyncRead + Send + Unpin {
         StreamReader::new(Box::pin(self.into_stream()))
+    }
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download")
+            .field("content_type", &self.content_type())
+            .field("content_length", &self.content_length())
+            .finish_non_exhaustive()
     }
 }
 

@@ -77,6 +77,8 @@ async fn content_is_downloaded_whole_or_in_pieces() {
     let content = server.client().content();
     let download = content.download("r/1%.csv").await.unwrap();
     assert_eq!((download.content_type(), download.content_length()), (Some("text/csv"), Some(8)));
+    let shown = format!("{download:?}");
+    assert_eq!(shown, r#"Download { content_type: Some("text/csv"), content_length: Some(8), .. }"#);
     assert_eq!(download.bytes().await.unwrap(), "a,b\n1,2\n");
     let noted = server.only();
     assert_eq!(
@@ -125,7 +127,7 @@ impl<I: Iterator + Unpin> futures_core::Stream for Pieces<I> {
 async fn content_that_is_absent() {
     let server = Server::answering(|| (StatusCode::NOT_FOUND, r#"{"success": false, "message": "k not found"}"#)).await;
     let content = server.client().content();
-    let error = content.download("k").await.err().unwrap();
+    let error = content.download("k").await.unwrap_err();
     assert!(error.is_not_found());
     assert_eq!((error.code(), error.http_status()), (Code::SkillFailed, Some(404)));
     assert_eq!(error.detail(), "cannot download `k`: the platform answered 404: k not found");
@@ -179,7 +181,7 @@ async fn keys_that_no_url_can_carry_are_refused() {
     let server = Server::answering(|| "{}").await;
     let content = server.client().content();
     for key in ["", "/", "..", "a/../b", "./a", "a/.", "a\nb", "a\tb", "\u{7f}"] {
-        let error = content.download(key).await.err().unwrap();
+        let error = content.download(key).await.unwrap_err();
         assert!(error.detail().contains("cannot be the key of content"), "{key}: {error}");
     }
     for key in ["...", "a/..b", "%2e%2e", " ", "a?b#c", "a\\b", "日本"] {

@@ -245,7 +245,7 @@ async fn every_refusal_of_a_token_is_recognised() {
     for (refuse, code, words) in rows {
         let server =
             Server::start(move |request| if is_info(request) { info(Timestamp::now()) } else { refuse() }).await;
-        let error = server.client().content().download("k").await.err().unwrap();
+        let error = server.client().content().download("k").await.unwrap_err();
         assert_eq!(error.code(), code, "{error}");
         assert!(error.detail().contains("Authentication error: ") && error.detail().contains(words), "{error}");
         assert_eq!(tokens(&server).len(), 1, "a fixed token fails at once");
@@ -253,10 +253,10 @@ async fn every_refusal_of_a_token_is_recognised() {
         // A refusal never means that there is nothing. An answer to HEAD has no body that could say more.
         let error = exists(&server.client()).await.unwrap_err();
         assert!(matches!(error.code(), Code::TokenExpired | Code::TokenInvalid), "{error}");
-        assert!(!server.client().content().download_opt("k").await.err().unwrap().is_not_found());
+        assert!(!server.client().content().download_opt("k").await.unwrap_err().is_not_found());
 
         server.noted.lock().unwrap().clear();
-        let error = client(&server).content().download("k").await.err().unwrap();
+        let error = client(&server).content().download("k").await.unwrap_err();
         assert_eq!(error.code(), code, "{error}");
         let tokens = tokens(&server);
         assert_eq!((tokens.len(), count(&server, is_info)), (2, 2), "one repeat, with a fresh token");
@@ -274,7 +274,7 @@ async fn other_refusals_say_nothing_of_the_token() {
             },
         )
         .await;
-        let error = client(&server).with_retries(0).content().download("k").await.err().unwrap();
+        let error = client(&server).with_retries(0).content().download("k").await.unwrap_err();
         let temporary = matches!(status, 407 | 429 | 500 | 503);
         let code = if temporary { Code::PlatformUnavailable } else { Code::SkillFailed };
         assert_eq!((error.code(), error.http_status()), (code, Some(status)), "{error}");
