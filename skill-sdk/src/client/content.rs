@@ -64,9 +64,9 @@ impl Content {
         Self { client }
     }
 
-    /// Stores bytes, a file, or what a reader or stream gives under a key, replacing what was there: see [`Body`]. It goes
-    /// out as it is (`POST content/{key}`), with its length where that is known. Gives what the platform answers; null where
-    /// that is nothing.
+    /// Stores bytes, a file, or what a reader or stream gives under a key, replacing what was there: see [`Body`]. Text that
+    /// is not `'static` is passed as a `String`. It goes out as it is (`POST content/{key}`), with its length where that is
+    /// known. Gives what the platform answers; null where that is nothing.
     ///
     /// # Errors
     ///
@@ -80,11 +80,12 @@ impl Content {
     }
 
     /// As [`upload`](Self::upload), as a form (`multipart/form-data`) with the key in its field `key` and the content, which has
-    /// a file name here, in its field `content`.
+    /// a file name here, in its field `content`. The `upload` of the platform's Python client is this one.
     ///
     /// # Errors
     ///
     /// As for [`upload`](Self::upload).
+    #[doc(alias = "upload")]
     pub async fn upload_form(
         &self,
         key: &str,

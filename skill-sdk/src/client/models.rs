@@ -95,6 +95,7 @@ impl Models {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail).
+    #[doc(alias = "list_models")]
     pub async fn list(&self) -> Result<Vec<Model>, Error> {
         self.list_with(&ListOptions::new()).await
     }
@@ -129,6 +130,7 @@ impl Models {
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for what is no JSON
     /// object.
+    #[doc(alias = "save_model")]
     pub async fn save(&self, model: &(impl Serialize + ?Sized)) -> Result<Value, Error> {
         let failure = "cannot save a model";
         let model = definition(model, failure)?;
@@ -140,6 +142,7 @@ impl Models {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such model.
+    #[doc(alias = "get_model")]
     pub async fn get(&self, name: &str) -> Result<Model, Error> {
         self.client.json(Call::get(self.url(name, &[])?, format!("cannot get the model `{name}`"))).await
     }
@@ -158,6 +161,7 @@ impl Models {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such model.
+    #[doc(alias = "delete_model")]
     pub async fn delete(&self, name: &str) -> Result<(), Error> {
         self.client.done(Call::delete(self.url(name, &[])?, format!("cannot delete the model `{name}`"))).await
     }

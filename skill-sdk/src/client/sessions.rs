@@ -74,6 +74,7 @@ impl Sessions {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`] for no time to live at all.
+    #[doc(alias = "start_session")]
     pub async fn start(&self, ttl: Option<Duration>, description: Option<&str>) -> Result<String, Error> {
         #[derive(Serialize)]
         struct Start<'a> {
@@ -147,6 +148,7 @@ impl Sessions {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such session.
+    #[doc(alias = "get_session_data")]
     pub async fn get(&self, id: &str) -> Result<Map<String, Value>, Error> {
         self.state(self.url(id)?, id).await
     }
@@ -191,6 +193,7 @@ impl Sessions {
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such session, and
     /// [`Code::SkillFailed`] for what is no JSON object.
+    #[doc(alias = "put_session_data")]
     pub async fn put(&self, id: &str, state: &(impl Serialize + ?Sized)) -> Result<(), Error> {
         #[derive(Serialize)]
         struct Put {
@@ -213,6 +216,7 @@ impl Sessions {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such session.
+    #[doc(alias = "delete_session")]
     pub async fn delete(&self, id: &str) -> Result<(), Error> {
         self.client.done(Call::delete(self.url(id)?, format!("cannot delete the session `{id}`"))).await
     }

@@ -103,6 +103,7 @@ impl Skills {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail).
+    #[doc(alias = "list_skills")]
     pub async fn list(&self) -> Result<Vec<SkillRecord>, Error> {
         self.list_with(&ListOptions::new()).await
     }
@@ -133,6 +134,7 @@ impl Skills {
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for what is no JSON
     /// object.
+    #[doc(alias = "save_skill")]
     pub async fn save(&self, skill: &(impl Serialize + ?Sized)) -> Result<Value, Error> {
         let failure = "cannot save the skill";
         let skill = definition(skill, failure)?;
@@ -144,6 +146,7 @@ impl Skills {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such skill.
+    #[doc(alias = "get_skill")]
     pub async fn get(&self, name: &str) -> Result<SkillRecord, Error> {
         let url = self.url(name, [])?;
         self.client.json(Call::get(url, format!("cannot get the skill `{name}`"))).await
@@ -164,6 +167,7 @@ impl Skills {
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such skill, and status 403 when
     /// something depends on it.
+    #[doc(alias = "delete_skill")]
     pub async fn delete(&self, name: &str) -> Result<(), Error> {
         let url = self.url(name, [])?;
         self.client.done(Call::delete(url, format!("cannot delete the skill `{name}`"))).await
@@ -195,6 +199,7 @@ impl Skills {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such skill or action.
+    #[doc(alias = "get_logs")]
     pub async fn logs(&self, skill: &str, action: &str) -> Result<Vec<String>, Error> {
         #[derive(Deserialize)]
         struct Logs {

@@ -99,6 +99,7 @@ impl Types {
     /// # Errors
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Error::is_not_found`] when there is no such type.
+    #[doc(alias = "get_type")]
     pub async fn get(&self, name: &str) -> Result<TypeDefinition, Error> {
         self.client.json(Call::get(self.url(name)?, format!("cannot get the type `{name}`"))).await
     }
@@ -120,6 +121,7 @@ impl Types {
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for what is no JSON
     /// object.
+    #[doc(alias = "save_type")]
     pub async fn save(&self, types: &[impl Serialize]) -> Result<Value, Error> {
         #[derive(Serialize)]
         struct Save {
