@@ -249,11 +249,12 @@ async fn a_token_that_expires_meanwhile_is_not_sent() {
 
 #[tokio::test]
 async fn a_platform_that_is_not_there() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // It has the port, so that nobody else gets it, but does not listen.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
     let client = Client::from_message(testing::message(&()).with_api_endpoint(&url)).unwrap();
-    let error = client.content().list("").await.unwrap_err();
+    let error = client.with_retries(0).content().list("").await.unwrap_err();
     assert_eq!(error.code(), Code::PlatformUnavailable);
     assert!(error.detail().starts_with(&format!("cannot list content: no answer from {url}")), "{error}");
     assert!(error.chain().contains("refused"), "{}", error.chain());
