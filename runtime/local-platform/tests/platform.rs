@@ -7,6 +7,8 @@
     reason = "helpers may panic as tests do, but clippy exempts only functions marked as tests"
 )]
 
+#[path = "platform/client.rs"]
+mod client;
 #[path = "platform/content.rs"]
 mod content;
 #[path = "platform/lifecycle.rs"]

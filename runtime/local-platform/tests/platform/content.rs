@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio_util::io::ReaderStream;
 
-use crate::support::{Local, PATIENCE, answer, content, header, json as body};
+use crate::support::{Local, answer, content, header, json as body};
 
 #[tokio::test]
 async fn bytes_come_back_with_their_type() {
@@ -325,13 +325,7 @@ async fn an_upload_that_broke_off_never_was() {
     }
     assert_eq!(local.keys("").await, ["k"]);
     assert_eq!(local.get(&content("/k")).await.text().await.unwrap(), "old");
-    // Removing the file is work of its own after the answer.
-    let removed = async {
-        while !local.incoming().is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, removed).await.expect("no temporary file is left");
+    local.nothing_incoming().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

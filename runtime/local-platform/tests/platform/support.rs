@@ -71,6 +71,28 @@ impl Local {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
 
+    /// Waits until no upload is under way, nor the removal of what one has left: that is work of its own after the answer.
+    pub(crate) async fn nothing_incoming(&self) {
+        self.until_incoming(0).await;
+    }
+
+    /// Waits until so many uploads are under way.
+    pub(crate) async fn until_incoming(&self, uploads: usize) {
+        let reached = async {
+            while self.incoming().len() != uploads {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{uploads} temporary files"));
+    }
+
+    /// A client of the project `local`, with a valid token.
+    pub(crate) fn client(&self) -> skill_sdk::Client {
+        let client = skill_sdk::Client::builder().without_environment().without_profile();
+        let client = client.api_endpoint(self.platform.url()).project(self.platform.project());
+        client.token(self.token.clone()).build().unwrap()
+    }
+
     /// The first lines of a request that is written by hand, with a valid token; headers may follow.
     pub(crate) fn head(&self, method: &str, path: &str) -> String {
         format!("{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n", self.token)
