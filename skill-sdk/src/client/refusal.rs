@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::auth::AccessToken;
 use crate::error::{Code, Error};
 
-use super::withheld::Withheld;
+use super::withheld::{LEFT_OUT, Withheld};
 
 /// Most bytes of a refusal that are read.
 pub(super) const LONGEST: usize = 64 * 1024;
@@ -45,12 +45,10 @@ pub(super) struct Refusal<'a> {
 impl Refusal<'_> {
     /// The failure that it is, of a call that carried this token.
     pub(super) fn error(&self, failure: &str, token: Option<&AccessToken>) -> Error {
-        // Whoever refuses a token may repeat it.
-        let secrets = token.map(|token| std::slice::from_ref(token.secret())).unwrap_or_default();
         let status = self.status.as_u16();
-        let Said { message, details } = self.said(secrets);
+        let Said { message, details, reasons } = self.said(token);
         let error = if is_of_token(self.status, self.headers) {
-            self.of_token(failure, token, message, secrets)
+            self.of_token(failure, token, reasons)
         } else {
             let code = if is_temporary(self.status) { Code::PlatformUnavailable } else { Code::SkillFailed };
             let colon = if message.is_empty() { "" } else { ": " };
@@ -59,13 +57,7 @@ impl Refusal<'_> {
         details.into_iter().fold(error, Error::with_details).with_http_status(status)
     }
 
-    fn of_token(&self, failure: &str, token: Option<&AccessToken>, message: String, secrets: &[SecretString]) -> Error {
-        let shown = |value: &HeaderValue| self.withheld.words(value.as_bytes(), secrets);
-        let header = |name| self.headers.get_all(name).iter().map(shown);
-        // The reason may stand in any of three places (RFC 6750, section 3, for the last).
-        let mut said: Vec<String> = header(AUTH_ERROR).collect();
-        said.push(message);
-        said.extend(header(WWW_AUTHENTICATE));
+    fn of_token(&self, failure: &str, token: Option<&AccessToken>, mut said: Vec<String>) -> Error {
         said.retain(|words| !words.is_empty());
         said.dedup();
         if said.is_empty() {
@@ -79,37 +71,56 @@ impl Refusal<'_> {
         Error::new(code, format!("{failure}: Authentication error: {said}{when}"))
     }
 
-    /// What its body says (contracts "fabric-api", section 1, and "cdf-iam", section 4).
-    fn said(&self, secrets: &[SecretString]) -> Said {
-        #[derive(Deserialize)]
-        struct Body {
-            message: Option<Value>,
-            error: Option<Value>,
-            details: Option<Value>,
+    /// What its headers and its body say, if none of that repeats what the call carried.
+    fn said(&self, token: Option<&AccessToken>) -> Said {
+        let header = |name| self.headers.get_all(name).iter().map(HeaderValue::as_bytes);
+        let texts = header(AUTH_ERROR).chain([self.body]).chain(header(WWW_AUTHENTICATE));
+        if self.withheld.is_repeated_by(texts) {
+            return Said { message: LEFT_OUT.to_owned(), details: None, reasons: vec![LEFT_OUT.to_owned()] };
         }
-
-        let words = |text: &[u8]| self.withheld.words(text, secrets);
-        let Ok(Body { message, error, details }) = serde_json::from_slice(self.body) else {
-            return Said { message: words(self.body), details: None };
-        };
-        let within = error.as_ref().and_then(|error| error.get("message"));
-        let said = [message.as_ref(), within, error.as_ref()].into_iter().flatten().find_map(Value::as_str);
-        let details = details.map(|details| shown(details, &words));
-        let listed = details.as_ref().map(listed).unwrap_or_default();
-        let message = match (said, listed.is_empty()) {
-            (Some(said), true) => words(said.as_bytes()),
-            (Some(said), false) => format!("{} ({listed})", words(said.as_bytes())),
-            (None, false) => listed,
-            (None, true) => words(self.body),
-        };
-        Said { message, details }
+        // Whoever refuses a token may repeat it.
+        let secrets = token.map(|token| std::slice::from_ref(token.secret())).unwrap_or_default();
+        let words = |text: &[u8]| words(text, secrets);
+        let (message, details) = in_body(self.body, words);
+        let (before, after) = (header(AUTH_ERROR).map(words), header(WWW_AUTHENTICATE).map(words));
+        let reasons = before.chain([message.clone()]).chain(after).collect();
+        Said { message, details, reasons }
     }
 }
 
-/// What the body of a refusal says, fit to be shown.
+/// What a refusal says, fit to be shown.
 struct Said {
     message: String,
     details: Option<Value>,
+    /// Why a token is no good. That may stand in any of three places: a header of the platform, the message, and the
+    /// header of RFC 6750, section 3.
+    reasons: Vec<String>,
+}
+
+/// What the body of a refusal says: its message and its details (contracts "fabric-api", section 1, and "cdf-iam",
+/// section 4).
+fn in_body(body: &[u8], words: impl Fn(&[u8]) -> String) -> (String, Option<Value>) {
+    #[derive(Deserialize)]
+    struct Body {
+        message: Option<Value>,
+        error: Option<Value>,
+        details: Option<Value>,
+    }
+
+    let Ok(Body { message, error, details }) = serde_json::from_slice(body) else {
+        return (words(body), None);
+    };
+    let within = error.as_ref().and_then(|error| error.get("message"));
+    let said = [message.as_ref(), within, error.as_ref()].into_iter().flatten().find_map(Value::as_str);
+    let details = details.map(|details| shown(details, &words));
+    let listed = details.as_ref().map(listed).unwrap_or_default();
+    let message = match (said, listed.is_empty()) {
+        (Some(said), true) => words(said.as_bytes()),
+        (Some(said), false) => format!("{} ({listed})", words(said.as_bytes())),
+        (None, false) => listed,
+        (None, true) => words(body),
+    };
+    (message, details)
 }
 
 /// Details as text: those of the forms that are known.
@@ -141,16 +152,11 @@ fn shown(value: Value, words: &impl Fn(&[u8]) -> String) -> Value {
             let fields = fields.into_iter().map(|(name, value)| (words(name.as_bytes()), shown(value, words)));
             Value::Object(fields.collect())
         }
-        // A number may be a secret too.
-        Value::Number(number) => match words(number.to_string().as_bytes()) {
-            same if same == number.to_string() => Value::Number(number),
-            other => other.into(),
-        },
         other => other,
     }
 }
 
-/// Text of a server as it may stand in an error: short, on one line, without tokens and without the secrets it was sent.
+/// Text of a server as it may stand in an error: short, on one line, without tokens and without these secrets.
 pub(crate) fn words(text: &[u8], secrets: &[SecretString]) -> String {
     let text = String::from_utf8_lossy(text);
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

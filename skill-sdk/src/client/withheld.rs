@@ -1,6 +1,6 @@
 //! What a call carries that no error may repeat.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -12,9 +12,13 @@ use super::refusal;
 /// begins.
 const PART: usize = 8;
 
-/// What stands in the place of words that repeat a secret. They go as a whole: what is around a gap can tell what was
-/// in it.
-const LEFT_OUT: &str = "its words are left out, because they repeat what is secret";
+/// Most bytes of secrets that are looked for. Where there are more, no words are shown: the search takes time in which
+/// nothing else gets on.
+const MOST: usize = 512 * 1024;
+
+/// What stands in the place of words that may repeat a secret. They go as a whole: what is around a gap can tell what
+/// was in it.
+pub(super) const LEFT_OUT: &str = "its words are left out, because they may repeat what is secret";
 
 /// Secrets that a call carries. Whoever refuses them may repeat them.
 #[derive(Clone, Default)]
@@ -29,34 +33,32 @@ impl Withheld {
     /// As [`of`](Self::of), in several values.
     pub(crate) fn of_all<'v>(values: impl IntoIterator<Item = &'v Value>) -> Self {
         let texts = values.into_iter().flat_map(texts).filter(|text| !text.is_empty());
-        texts.flat_map(spellings).map(SecretString::from).collect()
+        Self(texts.map(SecretString::from).collect())
     }
 
     /// Text of a server as it may stand in an error: as [`refusal::words`], or that it is left out.
     pub(super) fn words(&self, text: &[u8], secrets: &[SecretString]) -> String {
-        if self.is_repeated_by(text) { LEFT_OUT.to_owned() } else { refusal::words(text, secrets) }
+        // What is shown of it is in this much of it.
+        let text = &text[..text.len().min(refusal::LONGEST)];
+        if self.is_repeated_by([text]) { LEFT_OUT.to_owned() } else { refusal::words(text, secrets) }
     }
 
-    fn is_repeated_by(&self, text: &[u8]) -> bool {
+    /// Whether any of the texts may repeat any of the secrets, or a part of one. All that a server says is best asked
+    /// about at once: this goes once over it, and once over the secrets.
+    pub(super) fn is_repeated_by<'t>(&self, texts: impl IntoIterator<Item = &'t [u8]>) -> bool {
         if self.0.is_empty() {
             return false;
         }
-        // JSON can spell every letter in several ways.
-        let within = serde_json::from_slice(text).map(|value| texts(&value)).unwrap_or_default();
-        let plain = String::from_utf8_lossy(text);
-        std::iter::once(&*plain).chain(within.iter().map(String::as_str)).any(|text| {
-            let parts: HashSet<&[u8]> = text.as_bytes().windows(PART).collect();
-            self.0.iter().map(ExposeSecret::expose_secret).any(|secret| match secret.len() {
-                ..=PART => text.contains(secret),
-                _ => secret.as_bytes().windows(PART).any(|part| parts.contains(part)),
-            })
-        })
-    }
-}
-
-impl FromIterator<SecretString> for Withheld {
-    fn from_iter<I: IntoIterator<Item = SecretString>>(secrets: I) -> Self {
-        Self(secrets.into_iter().collect())
+        let readings: BTreeSet<String> = texts.into_iter().filter(|text| !text.is_empty()).flat_map(readings).collect();
+        let secrets = || self.0.iter().map(|secret| secret.expose_secret().as_bytes());
+        if secrets().map(<[u8]>::len).sum::<usize>() > MOST {
+            return !readings.is_empty();
+        }
+        let part_of = |secret: &[u8]| secret.len().min(PART);
+        let sizes: BTreeSet<usize> = secrets().map(part_of).collect();
+        let windows = |size| readings.iter().flat_map(move |text| text.as_bytes().windows(size));
+        let said: HashSet<&[u8]> = sizes.into_iter().flat_map(windows).collect();
+        secrets().any(|secret| secret.windows(part_of(secret)).any(|part| said.contains(part)))
     }
 }
 
@@ -75,12 +77,31 @@ fn texts(value: &Value) -> Vec<String> {
     texts
 }
 
-/// A text as it is, and as JSON has it where that differs.
-fn spellings(text: String) -> impl Iterator<Item = String> {
-    let json = Value::from(text.as_str()).to_string();
-    let inner = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json);
-    let other = (inner != text).then(|| inner.to_owned());
-    std::iter::once(text).chain(other)
+/// What a text says as it stands, as JSON, and as JSON that quotes JSON.
+fn readings(text: &[u8]) -> [String; 3] {
+    let plain = String::from_utf8_lossy(text).into_owned();
+    let json = unescaped(&plain);
+    let quoted = unescaped(&json);
+    [plain, json, quoted]
+}
+
+/// A text with what JSON writes for a letter replaced by that letter. The text need not be JSON as a whole: it may be
+/// cut off, or have other words around it.
+fn unescaped(mut text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    while let Some(start) = text.find('\\') {
+        plain.push_str(&text[..start]);
+        text = &text[start..];
+        // Two of `\u0000` may stand for one letter. Whatever else is in as many bytes is read along with them.
+        let read = |size| {
+            let letters: String = serde_json::from_str(&format!("\"{}\"", text.get(..size)?)).ok()?;
+            Some((size, letters))
+        };
+        let (size, letters) = [12, 6, 2].into_iter().find_map(read).unwrap_or((1, "\\".to_owned()));
+        plain.push_str(&letters);
+        text = &text[size..];
+    }
+    plain + text
 }
 
 #[cfg(test)]
@@ -104,6 +125,8 @@ mod tests {
             (json!("a\"b\\c"), r#"not valid: {"value": "a\"b\\c"}"#),
             (json!("pa\u{df}"), r#"{"details": "pa\u00df"}"#),
             (json!("two\nlines"), r#"{"details": ["two\nlines"]}"#),
+            (json!("a\"b"), r#"{"message": "not valid: {\"value\": \"a\\\"b\"}"}"#),
+            (json!("hunter2"), r#"{"message": "hunt\u0065r2", "details": ["and so"#),
             // Only a part of it.
             (json!("-----BEGIN KEY-----\nMIIEvQIBADANBg\n"), "no key: MIIEvQIBA…"),
             (json!("0123456789"), "12345678"),
@@ -118,5 +141,28 @@ mod tests {
             assert_eq!(said(&secret, "over quota"), "over quota", "{secret}");
         }
         assert_eq!(Withheld::default().words(b" bad\nvalue ", &[]), "bad value");
+    }
+
+    #[test]
+    fn what_json_writes_for_letters_is_read_wherever_it_stands() {
+        for (text, plain) in [
+            ("", ""),
+            ("no \"escape\"", "no \"escape\""),
+            (r"\n", "\n"),
+            (r"\\n", "\\n"),
+            (r#"{"a": "\u00df\"\/", "b"#, "{\"a\": \"\u{df}\"/\", \"b"),
+            (r"\ud83d\ude00 \ud83d, \x \u12", "\u{1f600} \\ud83d, \\x \\u12"),
+            (r"日\n本\t語\", "日\n本\t語\\"),
+        ] {
+            assert_eq!(unescaped(text), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_that_are_too_many_to_look_for_leave_nothing_to_show() {
+        let secret = json!("0".repeat(MOST + 1));
+        assert_eq!(said(&secret, "over quota"), LEFT_OUT);
+        assert_eq!(said(&secret, ""), "");
+        assert_eq!(said(&json!("0".repeat(MOST)), "over quota"), "over quota");
     }
 }

@@ -100,7 +100,7 @@ async fn a_refusal_does_not_show_the_values() {
             let server = Server::answering(move || (StatusCode::from_u16(status).unwrap(), body)).await;
             let connection = Connection::new("orders", "mongo").with_param("uri", value.clone());
             let error = server.client().connections().save(&connection).await.unwrap_err();
-            let words = "its words are left out, because they repeat what is secret";
+            let words = "its words are left out, because they may repeat what is secret";
             let detail = format!("cannot save a connection: the platform answered {status}: {words}");
             assert_eq!((error.detail(), error.http_status()), (detail.as_str(), Some(status)));
             assert!(!format!("{error:?} {}", error.chain()).contains("hunter2"), "{error:?}");

@@ -104,7 +104,7 @@ async fn a_secret_is_posted_as_a_value() {
 
 #[tokio::test]
 async fn a_refusal_does_not_show_what_was_posted() {
-    let left_out = "its words are left out, because they repeat what is secret";
+    let left_out = "its words are left out, because they may repeat what is secret";
     for (status, body) in [
         (400, r#"{"success": false, "message": "bad value hunter2"}"#),
         (400, r#"{"error": {"message": "bad value hunter2"}}"#),
@@ -127,6 +127,23 @@ async fn a_refusal_does_not_show_what_was_posted() {
     let server = Server::answering(|| r#"{"success": false, "message": "bad value hunter2"}"#).await;
     let error = server.client().secrets().post("a", &json!({"password": ["hunter2"]})).await.unwrap_err();
     assert_eq!(error.detail(), format!("cannot post the secret `a`: the platform did not do it: {left_out}"));
+}
+
+#[tokio::test]
+async fn a_refusal_with_many_details_of_a_large_secret() {
+    let secret = (10_000..60_000).map(|n| n.to_string()).collect::<Vec<_>>().join("s");
+    let answering = async |last: &'static str| {
+        let details: Vec<Value> = (0..6_000).map(|n| json!({"n": n})).chain([json!({"last": last})]).collect();
+        let body = json!({"message": "too large", "details": details}).to_string();
+        let server = Server::answering(move || (StatusCode::BAD_REQUEST, body.clone())).await;
+        server.client().secrets().post("a", &secret).await.unwrap_err()
+    };
+    let error = answering("s1000").await;
+    assert_eq!(error.detail(), "cannot post the secret `a`: the platform answered 400: too large");
+    assert_eq!(error.details().unwrap()[5_999]["n"], 5_999);
+    // One that repeats a part of the secret takes the others along.
+    let error = answering("10001s10").await;
+    assert!(error.detail().contains("words are left out") && error.details().is_none(), "{error}");
 }
 
 #[tokio::test]
