@@ -129,7 +129,7 @@ impl Connections {
     /// Saves a connection: a [`Connection`], or whatever else is one as JSON. Gives what the platform answers.
     ///
     /// A refusal that repeats the value of a parameter is shown without its words, unless the value only names a
-    /// secret.
+    /// secret, or is a boolean or a number of fewer than four digits.
     ///
     /// # Errors
     ///

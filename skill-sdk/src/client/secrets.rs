@@ -32,7 +32,8 @@ const ACCOUNTS: Service = Service {
 /// holds `cortex-accounts` instead, at the port that the variable `CORTEX_ACCOUNTS_SERVICE_PORT_HTTP_CORTEX_ACCOUNTS`
 /// says, else 5000. At every other URL it is expected at that URL.
 ///
-/// Values never show in `Debug`, nor in errors, even if a platform that refuses one repeats it.
+/// Values never show in `Debug`, nor in errors: if a platform that refuses one repeats any text in it, or any number of
+/// four digits or more, its words are left out. Booleans and shorter numbers count as no secret.
 ///
 /// ```no_run
 /// # async fn example(client: skill_sdk::Client) -> Result<(), skill_sdk::Error> {

@@ -3,6 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -11,6 +14,9 @@ use super::refusal;
 /// How much of a secret, in bytes, may not be shown either: whoever refuses a long value may repeat only where it
 /// begins.
 const PART: usize = 8;
+
+/// Numbers of fewer digits are no secret: they stand in many texts, and are soon guessed.
+const DIGITS: usize = 4;
 
 /// Most bytes of secrets that are looked for. Where there are more, no words are shown: the search takes time in which
 /// nothing else gets on.
@@ -25,7 +31,7 @@ pub(super) const LEFT_OUT: &str = "its words are left out, because they may repe
 pub(crate) struct Withheld(Arc<[SecretString]>);
 
 impl Withheld {
-    /// All texts and numbers in a value, however deep. The names of fields are not secret.
+    /// All texts in a value, however deep, and all numbers of at least four digits. The names of fields are not secret.
     pub(crate) fn of(value: &Value) -> Self {
         Self::of_all([value])
     }
@@ -50,10 +56,11 @@ impl Withheld {
             return false;
         }
         let readings: BTreeSet<String> = texts.into_iter().filter(|text| !text.is_empty()).flat_map(readings).collect();
-        let secrets = || self.0.iter().map(|secret| secret.expose_secret().as_bytes());
-        if secrets().map(<[u8]>::len).sum::<usize>() > MOST {
+        if self.0.iter().map(|secret| secret.expose_secret().len()).sum::<usize>() > MOST {
             return !readings.is_empty();
         }
+        let spelled: Vec<SecretString> = self.0.iter().flat_map(spellings).collect();
+        let secrets = || spelled.iter().map(|secret| secret.expose_secret().as_bytes());
         let part_of = |secret: &[u8]| secret.len().min(PART);
         let sizes: BTreeSet<usize> = secrets().map(part_of).collect();
         let windows = |size| readings.iter().flat_map(move |text| text.as_bytes().windows(size));
@@ -62,13 +69,18 @@ impl Withheld {
     }
 }
 
-/// The texts and numbers in a value.
+/// The texts in a value, and the numbers that may be secret.
 fn texts(value: &Value) -> Vec<String> {
     let (mut open, mut texts) = (vec![value], Vec::new());
     while let Some(value) = open.pop() {
         match value {
             Value::Null | Value::Bool(_) => {}
-            Value::Number(number) => texts.push(number.to_string()),
+            Value::Number(number) => {
+                let text = number.to_string();
+                if text.bytes().filter(u8::is_ascii_digit).count() >= DIGITS {
+                    texts.push(text);
+                }
+            }
             Value::String(text) => texts.push(text.clone()),
             Value::Array(items) => open.extend(items),
             Value::Object(fields) => open.extend(fields.values()),
@@ -77,12 +89,19 @@ fn texts(value: &Value) -> Vec<String> {
     texts
 }
 
-/// What a text says as it stands, as JSON, and as JSON that quotes JSON.
-fn readings(text: &[u8]) -> [String; 3] {
+/// A secret as it is, and in base64 with both alphabets.
+fn spellings(secret: &SecretString) -> [SecretString; 3] {
+    let secret = secret.expose_secret();
+    [secret.to_owned(), STANDARD_NO_PAD.encode(secret), URL_SAFE_NO_PAD.encode(secret)].map(SecretString::from)
+}
+
+/// What a text says as it stands, as JSON, as JSON that quotes JSON, as part of a URL, and as a field of a form.
+fn readings(text: &[u8]) -> [String; 5] {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let plain = String::from_utf8_lossy(text).into_owned();
     let json = unescaped(&plain);
-    let quoted = unescaped(&json);
-    [plain, json, quoted]
+    let (quoted, url, form) = (unescaped(&json), decoded(&json), decoded(&json.replace('+', " ")));
+    [plain, json, quoted, url, form]
 }
 
 /// A text with what JSON writes for a letter replaced by that letter. The text need not be JSON as a whole: it may be
@@ -127,6 +146,18 @@ mod tests {
             (json!("two\nlines"), r#"{"details": ["two\nlines"]}"#),
             (json!("a\"b"), r#"{"message": "not valid: {\"value\": \"a\\\"b\"}"}"#),
             (json!("hunter2"), r#"{"message": "hunt\u0065r2", "details": ["and so"#),
+            // As part of a URL, and as a field of a form.
+            (json!("p@ss/w"), "no such user: ann:p%40ss%2Fw@db"),
+            (json!("p@ss/w"), r#"{"message": "p%40ss\/w"}"#),
+            (json!("\u{df} + 1"), "%c3%9f+%2B+1"),
+            (json!("1+%31"), "1+%2531"),
+            (json!("p%40ss"), "p%40ss"),
+            // In base64.
+            (json!("hunter2"), "aHVudGVyMg=="),
+            (json!({"password": "ha>?\u{ff}"}), "Basic aGE+P8O/"),
+            (json!("ha>?\u{ff}"), "aGE-P8O_"),
+            (json!("ha>?\u{ff}"), "data=aGE%2BP8O%2F"),
+            (json!("a secret of several words"), "YSBzZWNyZXQg\nb2Ygc2V2ZXJhbCB3b3Jkcw=="),
             // Only a part of it.
             (json!("-----BEGIN KEY-----\nMIIEvQIBADANBg\n"), "no key: MIIEvQIBA…"),
             (json!("0123456789"), "12345678"),
@@ -141,6 +172,16 @@ mod tests {
             assert_eq!(said(&secret, "over quota"), "over quota", "{secret}");
         }
         assert_eq!(Withheld::default().words(b" bad\nvalue ", &[]), "bad value");
+    }
+
+    #[test]
+    fn booleans_and_short_numbers_are_no_secret() {
+        for secret in [json!(1), json!(-3.5), json!(999), json!(true), json!([false, {"retries": 10}])] {
+            assert_eq!(said(&secret, "-3.5, 1, 10, 999, true, false"), "-3.5, 1, 10, 999, true, false", "{secret}");
+        }
+        for (secret, words) in [(json!(1000), "port 1000"), (json!(-12.34), "-12.34"), (json!("1"), "1")] {
+            assert_eq!(said(&secret, words), LEFT_OUT, "{secret}");
+        }
     }
 
     #[test]

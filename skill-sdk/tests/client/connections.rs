@@ -110,11 +110,15 @@ async fn a_refusal_does_not_show_the_values() {
 
 #[tokio::test]
 async fn a_refusal_shows_what_is_no_value() {
-    let body = r#"{"message": "no secret #SECURE.orders-uri for uri of orders"}"#;
+    let body = r#"{"message": "no secret #SECURE.orders-uri for uri of orders, true, 1"}"#;
     let server = Server::answering(move || (StatusCode::BAD_REQUEST, body)).await;
     let connection = Connection::new("orders", "mongo").with_param("uri", "#SECURE.orders-uri");
     let error = server.client().connections().save(&connection).await.unwrap_err();
-    assert!(error.detail().ends_with("400: no secret #SECURE.orders-uri for uri of orders"), "{error}");
+    assert!(error.detail().ends_with("400: no secret #SECURE.orders-uri for uri of orders, true, 1"), "{error}");
+    // Values that say too little to be secret.
+    let connection = Connection::new("orders", "mongo").with_param("retries", 1).with_param("ssl", true);
+    let error = server.client().connections().save(&connection).await.unwrap_err();
+    assert!(error.detail().ends_with("400: no secret #SECURE.orders-uri for uri of orders, true, 1"), "{error}");
     // Parameters of other forms are secret as a whole.
     for params in [json!({"uri": "orders-uri"}), json!("orders-uri"), json!(["orders-uri"])] {
         let error = server.client().connections().save(&json!({"name": "a", "params": params})).await.unwrap_err();
