@@ -126,7 +126,8 @@ impl Connections {
         Self { client }
     }
 
-    /// Saves a connection: a [`Connection`], or whatever else is one as JSON. Gives what the platform answers.
+    /// Saves a connection: a [`Connection`], or whatever else is one as JSON. What the platform answers is not given,
+    /// because it may hold the values.
     ///
     /// A refusal that repeats the value of a parameter is shown without its words, unless the value only names a
     /// secret, or is a boolean or a number of fewer than four digits.
@@ -135,9 +136,9 @@ impl Connections {
     ///
     /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for a value that
     /// cannot be written as JSON.
-    pub async fn save(&self, connection: &(impl Serialize + ?Sized)) -> Result<Value, Error> {
+    pub async fn save(&self, connection: &(impl Serialize + ?Sized)) -> Result<(), Error> {
         let call = Call::post(self.client.project_url(["connections"]), "cannot save a connection");
-        self.client.json(call.json_with_secrets(connection, values)?).await
+        self.client.done(call.json_with_secrets(connection, values)?).await
     }
 
     /// The connections of the project, as many as the platform gives unasked, without their parameters.
