@@ -266,8 +266,8 @@ impl Connection {
         }
     }
 
-    /// Adds a parameter.
-    pub fn with_param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+    /// Adds a parameter, as [`ConnectionParam::new`] makes it.
+    pub fn with_param(mut self, name: impl Into<String>, value: impl Into<SecretValue>) -> Self {
         self.params.push(ConnectionParam::new(name, value));
         self
     }
@@ -279,9 +279,10 @@ impl Connection {
 }
 
 impl ConnectionParam {
-    /// A parameter.
-    pub fn new(name: impl Into<String>, value: impl Into<Value>) -> Self {
-        Self { name: name.into(), value: SecretValue::of(&value.into()), other: Map::new() }
+    /// A parameter. Its value is text, also a [`SecretString`](secrecy::SecretString), a [`Value`], or a secret that was
+    /// got. For all else there is [`SecretValue::new`].
+    pub fn new(name: impl Into<String>, value: impl Into<SecretValue>) -> Self {
+        Self { name: name.into(), value: value.into(), other: Map::new() }
     }
 }
 
@@ -303,11 +304,11 @@ impl fmt::Debug for ConnectionParam {
 }
 
 fn nothing() -> SecretValue {
-    SecretValue::of(&Value::Null)
+    Value::Null.into()
 }
 
 fn read_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretValue, D::Error> {
-    Value::deserialize(deserializer).map(|value| SecretValue::of(&value))
+    Value::deserialize(deserializer).map(SecretValue::from)
 }
 
 fn write_value<S: Serializer>(value: &SecretValue, serializer: S) -> Result<S::Ok, S::Error> {

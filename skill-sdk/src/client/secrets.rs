@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use url::Url;
 
 use crate::client::address::{Service, segment};
@@ -45,12 +46,27 @@ const ACCOUNTS: Service = Service {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A secret can be passed on as it is:
+///
+/// ```no_run
+/// # async fn example(client: skill_sdk::Client) -> Result<(), skill_sdk::Error> {
+/// use skill_sdk::client::Connection;
+///
+/// let password = client.secrets().get("db/password").await?;
+/// client.secrets().post("db/former-password", &password).await?;
+/// let connection = Connection::new("orders", "mongo").with_param("password", password);
+/// client.connections().save(&connection).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Secrets {
     client: Client,
 }
 
-/// A secret: any JSON value. It shows only to who asks it to.
+/// A secret: any JSON value. It shows only to who asks it to. Texts and [`Value`]s are made into one as they are, all else
+/// by [`new`](Self::new).
 ///
 /// ```
 /// # use skill_sdk::client::SecretValue;
@@ -123,28 +139,25 @@ impl Secrets {
         found(self.describe(key).await)
     }
 
-    /// Stores a value under a key, in place of what was there.
+    /// Stores a value under a key, in place of what was there: text, also a [`SecretString`], a [`Value`], or another
+    /// secret. For all else there is [`SecretValue::new`].
     ///
     /// A key consists of ASCII letters, digits and `_`, and between any two of these may stand one of `.`, `/` and `-`:
     /// `db/main-password`.
     ///
     /// # Errors
     ///
-    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`] for another key, or a value that cannot be
-    /// written as JSON.
-    pub async fn post(&self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
-        #[derive(Serialize)]
-        struct Post<'a, T: ?Sized> {
-            value: &'a T,
-        }
-
+    /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`] for another key.
+    pub async fn post(&self, key: &str, value: impl Into<SecretValue>) -> Result<(), Error> {
         if !is_key(key) {
             // The words of the platform's command line.
             let detail = format!("Failed to write secret : keyName did not conform to regex: {key:?}");
             return Err(Error::new(Code::SkillFailed, detail));
         }
         let call = Call::post(self.url(key)?, format!("cannot post the secret `{key}`"));
-        self.client.done(call.json_with_secrets(&Post { value }, Withheld::of)?).await
+        let value = value.into();
+        let body = BTreeMap::from([("value", value.raw()?)]);
+        self.client.done(call.json_with_secrets(&body, Withheld::of)?).await
     }
 
     /// Deletes a secret.
@@ -173,9 +186,7 @@ impl SecretValue {
     ///
     /// [`Code::SkillFailed`] for a value that cannot be written as JSON, for example a map whose keys are no texts.
     pub fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, Error> {
-        // The reason stays out of it: a type may name the value that it cannot write.
-        let text = serde_json::to_string(value)
-            .map_err(|_| Error::new(Code::SkillFailed, "the secret cannot be written as JSON"))?;
+        let text = serde_json::to_string(value).map_err(|_| no_json())?;
         Ok(Self(text.into()))
     }
 
@@ -202,12 +213,13 @@ impl SecretValue {
         Ok(text.into())
     }
 
-    pub(super) fn of(value: &Value) -> Self {
-        Self(value.to_string().into())
-    }
-
     pub(super) fn json(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// The value with its numbers as they came.
+    fn raw(&self) -> Result<&RawValue, Error> {
+        serde_json::from_str(self.json()).map_err(|_| no_json())
     }
 
     /// The value that an answer holds: normally as its field `value`, beside which there may be `success`, else it is the
@@ -218,6 +230,41 @@ impl SecretValue {
         let value = fields.get("value").filter(|_| alone).unwrap_or(answer);
         Self(value.as_str().into())
     }
+}
+
+impl From<Value> for SecretValue {
+    fn from(value: Value) -> Self {
+        Self(value.to_string().into())
+    }
+}
+
+impl From<&str> for SecretValue {
+    fn from(text: &str) -> Self {
+        Value::from(text).into()
+    }
+}
+
+impl From<String> for SecretValue {
+    fn from(text: String) -> Self {
+        Value::from(text).into()
+    }
+}
+
+impl From<SecretString> for SecretValue {
+    fn from(text: SecretString) -> Self {
+        text.expose_secret().into()
+    }
+}
+
+impl From<&SecretValue> for SecretValue {
+    fn from(secret: &SecretValue) -> Self {
+        secret.clone()
+    }
+}
+
+// The reason stays out of it: a type may name the value that it cannot write.
+fn no_json() -> Error {
+    Error::new(Code::SkillFailed, "the secret cannot be written as JSON")
 }
 
 /// Whether a secret can be written under a key: `^\w+([./-]?\w+)*$` (contract "fabric-api", section 4).

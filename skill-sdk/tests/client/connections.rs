@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use skill_sdk::Code;
-use skill_sdk::client::{Connection, ConnectionParam, ListOptions, Order};
+use skill_sdk::client::{Connection, ConnectionParam, ListOptions, Order, SecretValue};
 use skill_sdk::secrecy::ExposeSecret;
 
 use crate::names;
@@ -35,7 +35,7 @@ async fn a_connection_is_saved() {
     let connections = server.client().connections();
     connections.save(&complete()).await.unwrap();
     assert_eq!(server.only().sent(), ("POST", PUBLIC, Some(complete())));
-    let mut connection = Connection::new("orders", "mongo").with_param("uri", "#SECURE.uri").with_param("n", 1);
+    let mut connection = Connection::new("orders", "mongo").with_param("uri", "#SECURE.uri").with_param("n", json!(1));
     connection.allow_read = Some(true);
     connections.save(&connection).await.unwrap();
     let sent = json!({
@@ -111,6 +111,27 @@ async fn a_refusal_does_not_show_the_values() {
 }
 
 #[tokio::test]
+async fn values_may_be_secrets() {
+    let server = Server::answering(|| r#"{"value": "hunter2"}"#).await;
+    let secret = server.client().secrets().get("a").await.unwrap();
+    server.only();
+    let connection = Connection::new("orders", "mongo")
+        .with_param("got", &secret)
+        .with_param("text", secret.text().unwrap())
+        .with_param("structure", SecretValue::new(&("a", 1)).unwrap())
+        .with_param("moved", secret);
+    server.client().connections().save(&connection).await.unwrap();
+    let sent = json!({
+        "name": "orders", "connectionType": "mongo",
+        "params": [
+            {"name": "got", "value": "hunter2"}, {"name": "text", "value": "hunter2"},
+            {"name": "structure", "value": ["a", 1]}, {"name": "moved", "value": "hunter2"},
+        ],
+    });
+    assert_eq!(server.only().sent(), ("POST", PUBLIC, Some(sent)));
+}
+
+#[tokio::test]
 async fn a_connection_that_is_not_saved() {
     let connection = Connection::new("orders", "mongo").with_param("uri", "hunter2");
     for (body, said) in [
@@ -131,7 +152,7 @@ async fn a_refusal_shows_what_is_no_value() {
     let error = server.client().connections().save(&connection).await.unwrap_err();
     assert!(error.detail().ends_with("400: no secret #SECURE.orders-uri for uri of orders, true, 1"), "{error}");
     // Values that say too little to be secret.
-    let connection = Connection::new("orders", "mongo").with_param("retries", 1).with_param("ssl", true);
+    let connection = Connection::new("orders", "mongo").with_param("retries", json!(1)).with_param("ssl", json!(true));
     let error = server.client().connections().save(&connection).await.unwrap_err();
     assert!(error.detail().ends_with("400: no secret #SECURE.orders-uri for uri of orders, true, 1"), "{error}");
     // Parameters of other forms are secret as a whole.

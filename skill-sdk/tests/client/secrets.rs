@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use skill_sdk::client::SecretValue;
-use skill_sdk::secrecy::ExposeSecret;
+use skill_sdk::secrecy::{ExposeSecret, SecretString};
 use skill_sdk::{Code, Error};
 
 use crate::names;
@@ -87,7 +87,7 @@ async fn a_secret_is_posted_as_a_value() {
     let server = Server::answering(|| r#"{"success": true, "message": "saved"}"#).await;
     let secrets = server.client().secrets();
     for value in [json!("v"), json!({"u": 1}), json!({"value": 1}), json!(null), json!([1.5])] {
-        secrets.post("db/main-password", &value).await.unwrap();
+        secrets.post("db/main-password", value.clone()).await.unwrap();
         let target = format!("{PUBLIC}/db%2Fmain-password");
         assert_eq!(server.only().sent(), ("POST", target.as_str(), Some(json!({"value": value}))));
     }
@@ -97,9 +97,30 @@ async fn a_secret_is_posted_as_a_value() {
         let words = format!("Failed to write secret : keyName did not conform to regex: {key:?}");
         assert_eq!(error.detail(), words);
     }
-    let error = secrets.post("a", &BTreeMap::from([((1, 2), 3)])).await.unwrap_err();
-    assert_eq!(error.detail(), "cannot post the secret `a`: the value cannot be written as JSON");
     assert!(server.noted.lock().unwrap().is_empty());
+}
+
+#[test]
+fn what_cannot_be_written_as_json_is_no_secret() {
+    let error = SecretValue::new(&BTreeMap::from([(("hunter2", 1), 2)])).unwrap_err();
+    assert_eq!((error.code(), error.detail()), (Code::SkillFailed, "the secret cannot be written as JSON"));
+}
+
+#[tokio::test]
+async fn a_secret_is_passed_on_as_it_is() {
+    let value = r#"{"password":"hunter2", "id":12345678901234567890123, "rate":1.50}"#;
+    let server = Server::answering(move || format!(r#"{{"value": {value}}}"#)).await;
+    let secrets = server.client().secrets();
+    let secret = secrets.get("a").await.unwrap();
+    server.only();
+    secrets.post("b", &secret).await.unwrap();
+    assert_eq!(server.only().body.unwrap(), format!(r#"{{"value":{value}}}"#));
+    secrets.post("b", secret).await.unwrap();
+    assert_eq!(server.only().target, format!("{PUBLIC}/b"));
+    for text in [SecretValue::from("a\"b"), "a\"b".to_owned().into(), SecretString::from("a\"b").into()] {
+        secrets.post("b", text.text().unwrap()).await.unwrap();
+        assert_eq!(server.only().sent().2, Some(json!({"value": "a\"b"})));
+    }
 }
 
 #[tokio::test]
@@ -125,7 +146,7 @@ async fn a_refusal_does_not_show_what_was_posted() {
     let error = server.client().secrets().post("a", "hunter2").await.unwrap_err();
     assert!(error.code() == Code::TokenInvalid && !all_of(&error).contains("hunter2"), "{error:?}");
     let server = Server::answering(|| r#"{"success": false, "message": "bad value hunter2"}"#).await;
-    let error = server.client().secrets().post("a", &json!({"password": ["hunter2"]})).await.unwrap_err();
+    let error = server.client().secrets().post("a", json!({"password": ["hunter2"]})).await.unwrap_err();
     assert_eq!(error.detail(), format!("cannot post the secret `a`: the platform did not do it: {left_out}"));
 }
 
@@ -136,7 +157,7 @@ async fn a_refusal_with_many_details_of_a_large_secret() {
         let details: Vec<Value> = (0..6_000).map(|n| json!({"n": n})).chain([json!({"last": last})]).collect();
         let body = json!({"message": "too large", "details": details}).to_string();
         let server = Server::answering(move || (StatusCode::BAD_REQUEST, body.clone())).await;
-        server.client().secrets().post("a", &secret).await.unwrap_err()
+        server.client().secrets().post("a", secret.as_str()).await.unwrap_err()
     };
     let error = answering("s1000").await;
     assert_eq!(error.detail(), "cannot post the secret `a`: the platform answered 400: too large");
