@@ -169,7 +169,9 @@ impl Connections {
         Ok(list.connections)
     }
 
-    /// A connection with its secrets filled in, from inside the cluster or from an embedded platform.
+    /// A connection with its secrets filled in, from inside the cluster or from an embedded platform. Elsewhere use
+    /// [`describe`](Self::describe): the public address of a platform does not lead to its connection service, and its 404
+    /// would look like "no such connection".
     ///
     /// # Errors
     ///
@@ -181,7 +183,8 @@ impl Connections {
         self.client.json(Call::get(url, format!("cannot get the connection `{name}`"))).await
     }
 
-    /// As [`get`](Self::get), but `None` when there is no such connection.
+    /// As [`get`](Self::get), but `None` when there is no such connection. Outside of the cluster `None` says nothing of
+    /// the connection: use [`describe_opt`](Self::describe_opt) there.
     ///
     /// # Errors
     ///

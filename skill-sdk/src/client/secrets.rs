@@ -101,7 +101,8 @@ impl Secrets {
         self.client.json(Call::get(url, "cannot list secrets")).await
     }
 
-    /// A secret, from inside the cluster or from an embedded platform.
+    /// A secret, from inside the cluster or from an embedded platform. Elsewhere use [`describe`](Self::describe): the
+    /// public address of a platform does not lead to its account service, and its 404 would look like "no such secret".
     ///
     /// # Errors
     ///
@@ -112,7 +113,8 @@ impl Secrets {
         self.read(Call::get(url, format!("cannot get the secret `{key}`"))).await
     }
 
-    /// As [`get`](Self::get), but `None` when there is no such secret.
+    /// As [`get`](Self::get), but `None` when there is no such secret. Outside of the cluster `None` says nothing of the
+    /// secret: use [`describe_opt`](Self::describe_opt) there.
     ///
     /// # Errors
     ///
