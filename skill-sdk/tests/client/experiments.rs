@@ -10,6 +10,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::server::{Noted, Server};
 
+mod files;
 mod local;
 mod names;
 mod round_trip;

@@ -19,7 +19,7 @@ use crate::error::{Code, Error};
 use super::experiment::Experiment;
 use super::run::{Entries, Run, RunName};
 use config::Config;
-use folder::Folder;
+use folder::{Folder, Found};
 use incoming::Incoming;
 use select::{Filter, select};
 
@@ -46,15 +46,23 @@ impl Local {
 
     pub(super) async fn list(&self, options: &ListOptions) -> Result<Vec<Experiment>, Error> {
         let (root, options) = (self.root.clone(), options.clone());
-        blocking(move || {
-            let mut experiments = Vec::new();
+        let read = move || {
+            let (mut experiments, mut others) = (Vec::new(), Vec::new());
             for name in folder::experiments(&root)? {
-                // It may be gone meanwhile.
-                experiments.extend(Folder::new(&root, &name)?.config_opt()?.map(|config| config.experiment));
+                match Folder::new(&root, &name)?.find()? {
+                    // It may be gone meanwhile.
+                    Found::Nothing => {}
+                    Found::Config(config) => experiments.push(config.experiment),
+                    Found::Other(why) => others.push(why),
+                }
             }
-            select(experiments, &options)
-        })
-        .await
+            Ok((select(experiments, &options)?, others))
+        };
+        let (experiments, others) = blocking(read).await?;
+        for why in others {
+            tracing::warn!("an experiment is left out of the list: {}", why.chain());
+        }
+        Ok(experiments)
     }
 
     pub(super) async fn save(&self, name: &str, fields: Map<String, Value>) -> Result<Experiment, Error> {

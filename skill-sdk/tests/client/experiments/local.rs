@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use skill_sdk::Code;
 use skill_sdk::client::content::OCTET_STREAM;
 use skill_sdk::client::experiments::{Experiments, NewExperiment};
 use skill_sdk::client::{Body, ListOptions, Order};
@@ -21,7 +20,7 @@ pub(super) fn local() -> (TempDir, Experiments) {
 }
 
 /// All files below a folder but locks, sorted.
-fn files(folder: &Path) -> Vec<String> {
+pub(super) fn files(folder: &Path) -> Vec<String> {
     fn collect(folder: &Path, prefix: &str, files: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let entry = entry.unwrap();
@@ -213,38 +212,6 @@ async fn an_experiment_that_is_deleted_while_an_artifact_comes_in_stays_deleted(
     drop(writer);
     assert!(upload.await.unwrap().unwrap_err().is_not_found());
     assert_eq!(files(&folder.path().join("experiments")), [] as [&str; 0]);
-}
-
-#[tokio::test]
-async fn a_file_that_is_broken_is_named() {
-    let (folder, experiments) = local();
-    experiments.save(&NewExperiment::new("churn")).await.unwrap();
-    let path = folder.path().join("experiments/churn/config.yml");
-    let good = fs::read_to_string(&path).unwrap();
-    for broken in ["", "experiment: [", "- 1", "runs: []", "experiment: {}", "experiment: {name: churn}\nmore: 1", "\0"]
-    {
-        fs::write(&path, broken).unwrap();
-        for error in [
-            experiments.get_opt("churn").await.unwrap_err(),
-            experiments.list().await.unwrap_err(),
-            experiments.save(&NewExperiment::new("churn")).await.unwrap_err(),
-            experiments.runs("churn").log_metric("r", "m", 1).await.unwrap_err(),
-        ] {
-            let expected = format!("{}: is not the file of an experiment", path.display());
-            assert_eq!((error.code(), error.detail()), (Code::SkillFailed, &*expected), "{broken}");
-        }
-        assert_eq!(fs::read_to_string(&path).unwrap(), broken, "it is not overwritten");
-    }
-    // What is there under another name is not taken for it.
-    fs::write(&path, good.replace("name: churn", "name: Churn")).unwrap();
-    let error = experiments.get("churn").await.unwrap_err();
-    assert!(error.detail().ends_with("this is of experiment `Churn`, not of `churn`"), "{error}");
-    fs::remove_file(&path).unwrap();
-    // Without the file there is no experiment, and what is somebody else's is none either.
-    fs::create_dir_all(folder.path().join("experiments/my folder")).unwrap();
-    fs::write(folder.path().join("experiments/notes.txt"), "").unwrap();
-    assert!(experiments.list().await.unwrap().is_empty());
-    assert!(experiments.get_opt("churn").await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -17,14 +17,16 @@ const PROJECT: &str = "local";
 /// How many letters and digits a run id has that is made here.
 const ID_LENGTH: usize = 8;
 
-/// The file `config.yml`.
+/// The file `config.yml`. Both fields must be there: in the same place the platform's Python client has a file whose
+/// `experiment` holds no name, and has the runs inside.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Config {
     pub(super) experiment: Experiment,
     /// In the order in which they were made.
-    #[serde(default)]
     pub(super) runs: Vec<Run>,
+    /// What somebody else wrote there.
+    #[serde(flatten)]
+    pub(super) other: Map<String, Value>,
 }
 
 impl Config {
@@ -40,7 +42,7 @@ impl Config {
             project_id: Some(PROJECT.to_owned()),
             other: Map::from_iter([("createdAt".to_owned(), now().into())]),
         };
-        Self { experiment, runs: Vec::new() }
+        Self { experiment, runs: Vec::new(), other: Map::new() }
     }
 
     /// Sets fields of the experiment, and counts its version up.

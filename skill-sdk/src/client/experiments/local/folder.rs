@@ -27,6 +27,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How the names of files begin that are to replace another.
 pub(super) const NEW: &str = ".new-";
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What is in the place of an experiment's file.
+pub(super) enum Found {
+    Nothing,
+    Config(Config),
+    /// Something of another form, or of another experiment; why it is no use.
+    Other(Error),
+}
+
 /// The folder of an experiment, which need not be there.
 pub(super) struct Folder {
     root: PathBuf,
@@ -61,21 +71,40 @@ impl Folder {
     ///
     /// [`Code::SkillFailed`] for a file that cannot be read or is not the experiment's.
     pub(super) fn config_opt(&self) -> Result<Option<Config>, Error> {
+        match self.find()? {
+            Found::Nothing => Ok(None),
+            Found::Config(config) => Ok(Some(config)),
+            Found::Other(why) => Err(why),
+        }
+    }
+
+    /// Looks at its file.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::SkillFailed`] for a file that cannot be read.
+    pub(super) fn find(&self) -> Result<Found, Error> {
         let path = self.path.join(CONFIG);
+        let other = |error| Found::Other(failed(&path, "is not in the form of a local experiment", error));
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(&path, "cannot be read", error)),
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound => return Ok(Found::Nothing),
+                ErrorKind::InvalidData | ErrorKind::IsADirectory => return Ok(other(BoxError::from(error))),
+                _ => return Err(failed(&path, "cannot be read", error)),
+            },
         };
-        let config: Config =
-            yaml_serde::from_str(&text).map_err(|error| failed(&path, "is not the file of an experiment", error))?;
+        let config: Config = match yaml_serde::from_str(&text) {
+            Ok(config) => config,
+            Err(error) => return Ok(other(error.into())),
+        };
         if config.experiment.name != self.experiment {
             let (experiment, name) = (&self.experiment, &config.experiment.name);
             // Some file systems take no notice of case.
             let detail = format!("{}: this is of experiment `{name}`, not of `{experiment}`", path.display());
-            return Err(Error::new(Code::SkillFailed, detail));
+            return Ok(Found::Other(Error::new(Code::SkillFailed, detail)));
         }
-        Ok(Some(config))
+        Ok(Found::Config(config))
     }
 
     /// Waits until nobody else changes the experiment.
@@ -241,7 +270,7 @@ pub(super) fn open(path: &Path, failure: String) -> Result<Option<OpenFile>, Err
     }
 }
 
-pub(super) fn failed(path: &Path, what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+pub(super) fn failed(path: &Path, what: &str, error: impl Into<BoxError>) -> Error {
     Error::new(Code::SkillFailed, format!("{}: {what}", path.display())).with_source(error)
 }
 
