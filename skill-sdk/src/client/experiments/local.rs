@@ -82,11 +82,7 @@ impl Local {
     }
 
     pub(super) async fn delete(&self, name: &str) -> Result<(), Error> {
-        self.within(name, |folder| {
-            folder.config()?;
-            folder.lock()?.delete()
-        })
-        .await
+        self.within(name, |folder| folder.lock_existing()?.delete()).await
     }
 
     pub(super) async fn set_experiment_meta(&self, name: &str, key: &str, value: Value) -> Result<Experiment, Error> {

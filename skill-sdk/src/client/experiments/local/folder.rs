@@ -61,8 +61,7 @@ impl Folder {
     ///
     /// As [`config_opt`](Self::config_opt), and "not found" when there is no such experiment.
     pub(super) fn config(&self) -> Result<Config, Error> {
-        self.config_opt()?
-            .ok_or_else(|| absent(&format!("experiment `{}` in {}", self.experiment, self.root.display())))
+        self.config_opt()?.ok_or_else(|| self.absent())
     }
 
     /// What its file says, if there is one.
@@ -133,10 +132,15 @@ impl Folder {
         }
     }
 
-    /// As [`lock`](Self::lock), and "not found" when there is no such experiment. Nothing is made then.
+    /// As [`lock`](Self::lock), and "not found" when there is no such experiment. Nothing is made then. What the file says is
+    /// for the caller to read: it may be another before the lock is held.
     pub(super) fn lock_existing(&self) -> Result<Locked<'_>, Error> {
-        self.config()?;
-        self.lock()
+        let path = self.path.join(CONFIG);
+        match path.try_exists() {
+            Ok(true) => self.lock(),
+            Ok(false) => Err(self.absent()),
+            Err(error) => Err(failed(&path, "cannot be read", error)),
+        }
     }
 
     /// Changes what the file says, while nobody else does.
@@ -181,6 +185,11 @@ impl Folder {
         config.index_of(run).ok_or_else(|| self.without(&format!("run `{run}`")))
     }
 
+    /// The failure that there is no such experiment.
+    fn absent(&self) -> Error {
+        absent(&format!("experiment `{}` in {}", self.experiment, self.root.display()))
+    }
+
     /// The failure that the experiment lacks something.
     pub(super) fn without(&self, what: &str) -> Error {
         absent(&format!("{what} of experiment `{}` in {}", self.experiment, self.root.display()))
@@ -216,14 +225,11 @@ impl Locked<'_> {
 
     /// Deletes the experiment. Without its file there is none, whatever else is left.
     pub(super) fn delete(self) -> Result<(), Error> {
+        self.folder.config()?;
         let Folder { path, .. } = self.folder;
         let config = path.join(CONFIG);
-        match fs::remove_file(&config) {
-            Ok(()) => fs::remove_dir_all(path).map_err(|error| failed(path, "cannot be removed", error)),
-            // Somebody else deleted it meanwhile.
-            Err(error) if error.kind() == ErrorKind::NotFound => self.folder.config().map(drop),
-            Err(error) => Err(failed(&config, "cannot be removed", error)),
-        }
+        fs::remove_file(&config).map_err(|error| failed(&config, "cannot be removed", error))?;
+        fs::remove_dir_all(path).map_err(|error| failed(path, "cannot be removed", error))
     }
 
     /// Removes the artifacts of a run that is no more.
