@@ -18,7 +18,7 @@
 //! - `request`: how it is sent, `retry`: when it is sent once more
 //! - `response`: its answer, `refusal`: what an answer means that is no success, `withheld`: what no error may repeat
 //! - `pool`, `tls`: the connections that requests are made over
-//! - `file`: a file that is read like an answer
+//! - `file`: a file that is read like an answer; `replace`: a file that is replaced as a whole
 //!
 //! # Calls that fail
 //!
@@ -98,6 +98,7 @@ pub mod models;
 mod nullable;
 mod pool;
 pub(crate) mod refusal;
+mod replace;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod retry;

@@ -1,15 +1,13 @@
 //! Content that is being read.
 
 use std::fmt;
-use std::fs::Permissions;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, Stream};
 use reqwest::header::CONTENT_TYPE;
-use tempfile::TempPath;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio_util::io::StreamReader;
@@ -19,6 +17,7 @@ use crate::error::{Code, Error};
 use super::body::FILE_PIECE;
 use super::content::OCTET_STREAM;
 use super::file::OpenFile;
+use super::replace::Replacement;
 use super::response::Response;
 
 /// Content that is being read. Its body is read as it is asked for and never held as a whole, unless
@@ -119,7 +118,8 @@ impl Download {
     }
 
     /// Writes all of it to a file, and gives the number of bytes. A file that is there is replaced when all has come; until
-    /// then, and when anything fails, it stays as it is. What is no regular file, such as a pipe, is written to directly.
+    /// then, and when anything fails, it stays as it is. It keeps its permissions, and a link stays one: what it leads to is
+    /// replaced or made. What is no regular file, such as a pipe, is written to directly.
     ///
     /// # Errors
     ///
@@ -176,40 +176,28 @@ impl fmt::Debug for Download {
 /// Where a file is to be.
 enum Target {
     /// Beside its place, until it is complete.
-    Beside { written: TempPath, place: PathBuf },
+    Beside(Replacement),
     /// In its place.
     There,
 }
 
 impl Target {
     fn open(path: &Path) -> io::Result<(std::fs::File, Self)> {
-        let existing = match std::fs::metadata(path) {
-            Ok(metadata) => Some(metadata),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        if existing.as_ref().is_some_and(|metadata| !metadata.is_file()) {
-            return Ok((std::fs::OpenOptions::new().write(true).open(path)?, Self::There));
+        match std::fs::metadata(path) {
+            Ok(metadata) if !metadata.is_file() => {
+                Ok((std::fs::OpenOptions::new().write(true).open(path)?, Self::There))
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => {
+                let (file, replacement) = Replacement::new(path, ".download-")?;
+                Ok((file, Self::Beside(replacement)))
+            }
         }
-        // A link stays one.
-        let place = if existing.is_some() { path.canonicalize()? } else { path.to_owned() };
-        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".download-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // As any new file has them: less what the process takes from its files.
-            let permissions = existing.map_or_else(|| Permissions::from_mode(0o666), |metadata| metadata.permissions());
-            builder.permissions(permissions);
-        }
-        let (file, written) = builder.tempfile_in(folder)?.into_parts();
-        Ok((file, Self::Beside { written, place }))
     }
 
     fn complete(self) -> io::Result<()> {
         match self {
-            Self::Beside { written, place } => Ok(written.persist(place)?),
+            Self::Beside(replacement) => replacement.complete(),
             Self::There => Ok(()),
         }
     }

@@ -81,8 +81,9 @@ mod runs;
 /// | `{name}/artifacts/{artifact}_{run id}.pk` | an artifact, its bytes as they are; `_` in run ids is encoded too |
 /// | `.locks/{name}` | an empty file, locked while the experiment is changed |
 ///
-/// A name whose file would have a name of over 255 bytes is refused. Files are replaced as a whole, and changes of one
-/// experiment wait for each other, also those of several processes: after 30 s in vain they fail.
+/// A name whose file would have a name of over 255 bytes is refused. Files are replaced as a whole and keep their permissions;
+/// until then, what replaces them has a name that begins with `.new-`. Links to files stay links. Changes of one experiment
+/// wait for each other, also those of several processes: after 30 s in vain they fail.
 ///
 /// Others may keep files there too: the platform's Python client has its own in `~/.cortex/local/experiments`, with runs
 /// inside `experiment`, and these are not read. A `config.yml` that is not in the form above, or broken, or of an experiment

@@ -20,7 +20,6 @@ use super::experiment::Experiment;
 use super::run::{Entries, Run, RunName};
 use config::Config;
 use folder::{Folder, Found};
-use incoming::Incoming;
 use select::{Filter, select};
 
 mod config;
@@ -178,10 +177,9 @@ impl Local {
         let (id, artifact_name) = (run.run.to_owned(), name.to_owned());
         let begin = move |folder: &Folder| {
             // A run that is not there is known before anything is read.
-            let _locked = folder.lock_existing()?;
+            let locked = folder.lock_existing()?;
             folder.index_of(&id, &folder.config()?)?;
-            folder.artifact_path(&artifact_name, &id)?;
-            Incoming::new(&folder.artifacts())
+            locked.expect(&artifact_name, &id)
         };
         let mut incoming = self.within(run.experiment, begin).await?;
         let received = incoming.receive(artifact, &failure).await;

@@ -1,7 +1,9 @@
 //! The files of experiments in a folder, when others write there too.
 
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use skill_sdk::Code;
 use skill_sdk::client::experiments::{Experiments, NewExperiment};
@@ -9,7 +11,7 @@ use skill_sdk::logging::{Record, RecordLayer};
 use skill_sdk::serde_json::{Value, json};
 use tracing_subscriber::layer::SubscriberExt;
 
-use super::local::local;
+use super::local::{files, local};
 
 /// What the platform's Python client writes.
 const OF_PYTHON: &str = "
@@ -133,4 +135,63 @@ async fn keys_that_are_not_known_are_kept() {
     assert_eq!((&run["host"], &run["metrics"], &run["took"]), (&json!(["a"]), &json!({"auc": 0.5}), &json!(2)));
     assert_eq!(experiments.get("churn").await.unwrap().other["owner"], json!({"team": 7}));
     assert_eq!(runs.get("r").await.unwrap().other["host"], json!(["a"]));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn permissions_and_links_are_kept() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    let (folder, experiments) = local();
+    let usual = folder.path().join("usual");
+    fs::write(&usual, "").unwrap();
+    experiments.save(&NewExperiment::new("churn")).await.unwrap();
+    let runs = experiments.runs("churn");
+    runs.create(&json!({"runId": "r"})).await.unwrap();
+    runs.log_artifact("r", "model", "x").await.unwrap();
+    let churn = folder.path().join("experiments/churn");
+    let (config, artifact) = (churn.join("config.yml"), churn.join("artifacts/model_r.pk"));
+    for path in [&config, &artifact] {
+        assert_eq!(mode(path), mode(&usual));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o606)).unwrap();
+    }
+    runs.log_artifact("r", "model", "y").await.unwrap();
+    assert_eq!((mode(&config), mode(&artifact)), (0o606, 0o606));
+
+    // The files are elsewhere; that of the artifact is not there yet.
+    fs::rename(&config, folder.path().join("elsewhere.yml")).unwrap();
+    symlink(folder.path().join("elsewhere.yml"), &config).unwrap();
+    fs::remove_file(&artifact).unwrap();
+    symlink("../../../elsewhere.pk", &artifact).unwrap();
+    runs.log_artifact("r", "model", "z").await.unwrap();
+    assert!(config.is_symlink() && artifact.is_symlink());
+    assert_eq!(fs::read(folder.path().join("elsewhere.pk")).unwrap(), b"z");
+    assert_eq!(runs.artifact("r", "model").await.unwrap().bytes().await.unwrap(), "z");
+    assert_eq!(experiments.get("churn").await.unwrap().name, "churn");
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_is_removed() {
+    let (folder, experiments) = local();
+    experiments.save(&NewExperiment::new("churn")).await.unwrap();
+    let runs = experiments.runs("churn");
+    runs.create(&json!({"runId": "r"})).await.unwrap();
+    runs.log_artifact("r", "model", "x").await.unwrap();
+    let churn = folder.path().join("experiments/churn");
+    let left = |name: &str, hours: u64| {
+        let file = fs::File::create(churn.join(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(hours * 3600)).unwrap();
+    };
+    // One that is young may still be coming in.
+    left(".new-config", 0);
+    left("artifacts/.new-old", 25);
+    left("artifacts/.new-young", 23);
+    left("artifacts/.other", 25);
+    left("notes", 25);
+    runs.get("r").await.unwrap();
+    assert!(churn.join(".new-config").exists(), "nothing is changed");
+    runs.log_metric("r", "auc", 0.5).await.unwrap();
+    let expected = ["artifacts/.new-young", "artifacts/.other", "artifacts/model_r.pk", "config.yml", "notes"];
+    assert_eq!(files(&churn), expected);
 }

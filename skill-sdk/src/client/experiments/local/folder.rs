@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::experiments::run::Run;
 use crate::client::file::OpenFile;
+use crate::client::replace::Replacement;
 use crate::error::{Code, Error};
 
 use super::config::{self, Config};
@@ -23,6 +24,9 @@ const LOCKS: &str = ".locks";
 
 /// How long changes wait for each other at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// An artifact that nothing was written to for so long is no longer coming in.
+const LEFT_AFTER: Duration = Duration::from_hours(24);
 
 /// How the names of files begin that are to replace another.
 pub(super) const NEW: &str = ".new-";
@@ -119,7 +123,10 @@ impl Folder {
         let until = Instant::now() + LONGEST_WAIT;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Locked { folder: self, _lock: file }),
+                Ok(()) => {
+                    self.remove_leftovers();
+                    return Ok(Locked { folder: self, _lock: file });
+                }
                 Err(TryLockError::WouldBlock) if Instant::now() < until => {
                     thread::sleep(Duration::from_micros(fastrand::u64(500..5000)));
                 }
@@ -152,13 +159,27 @@ impl Folder {
         Ok(changed)
     }
 
-    pub(super) fn artifacts(&self) -> PathBuf {
+    fn artifacts(&self) -> PathBuf {
         self.path.join(ARTIFACTS)
     }
 
     /// Where an artifact is.
     pub(super) fn artifact_path(&self, artifact: &str, run: &str) -> Result<PathBuf, Error> {
         Ok(self.artifacts().join(name::artifact(artifact, run)?))
+    }
+
+    /// Removes files that were to replace others when their process was killed. What cannot be removed is in nobody's way.
+    fn remove_leftovers(&self) {
+        // The lock is held: nobody else writes in the folder itself. Artifacts come in without it.
+        for (folder, age) in [(&self.path, Duration::ZERO), (&self.artifacts(), LEFT_AFTER)] {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            for entry in entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(NEW.as_bytes())) {
+                let written = entry.metadata().and_then(|metadata| metadata.modified());
+                if written.is_ok_and(|written| written.elapsed().unwrap_or_default() >= age) {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
     }
 
     /// Makes what came in an artifact of a run.
@@ -213,14 +234,20 @@ impl Locked<'_> {
         })?;
         fs::create_dir_all(folder)
             .and_then(|()| {
-                let mut file = tempfile::Builder::new().prefix(NEW).tempfile_in(folder)?;
+                let (mut file, replacement) = Replacement::new(&path, NEW)?;
                 file.write_all(text.as_bytes())?;
                 // Else a power cut could leave the new name without the text.
-                file.as_file().sync_all()?;
-                file.persist(&path)?;
-                Ok(())
+                file.sync_all()?;
+                replacement.complete()
             })
             .map_err(|error| failed(&path, "cannot be written", error))
+    }
+
+    /// Makes a file for an artifact that is to come in.
+    pub(super) fn expect(&self, artifact: &str, run: &str) -> Result<Incoming, Error> {
+        let (folder, path) = (self.folder.artifacts(), self.folder.artifact_path(artifact, run)?);
+        fs::create_dir_all(&folder).map_err(|error| failed(&folder, "cannot be made", error))?;
+        Incoming::new(&path)
     }
 
     /// Deletes the experiment. Without its file there is none, whatever else is left.

@@ -1,16 +1,16 @@
 //! An artifact that is being stored.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::future::poll_fn;
 use std::path::Path;
 use std::pin::Pin;
 
 use futures_core::Stream;
-use tempfile::TempPath;
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
 
 use crate::client::body::{Body, Progress};
+use crate::client::replace::Replacement;
 use crate::error::{Code, Error};
 
 use super::folder::{NEW, failed};
@@ -18,15 +18,15 @@ use super::folder::{NEW, failed};
 /// A file that is to become an artifact. Dropped before it has, it is removed.
 pub(super) struct Incoming {
     file: Option<File>,
-    path: Option<TempPath>,
+    replacement: Option<Replacement>,
 }
 
 impl Incoming {
-    /// An empty one. Blocking.
-    pub(super) fn new(folder: &Path) -> Result<Self, Error> {
-        let made = fs::create_dir_all(folder).and_then(|()| tempfile::Builder::new().prefix(NEW).tempfile_in(folder));
-        let (file, path) = made.map_err(|error| failed(folder, "cannot be written", error))?.into_parts();
-        Ok(Self { file: Some(file), path: Some(path) })
+    /// An empty one, for the artifact at this path. Blocking.
+    pub(super) fn new(path: &Path) -> Result<Self, Error> {
+        let (file, replacement) =
+            Replacement::new(path, NEW).map_err(|error| failed(path, "cannot be written", error))?;
+        Ok(Self { file: Some(file), replacement: Some(replacement) })
     }
 
     /// Writes a body as it comes.
@@ -55,22 +55,22 @@ impl Incoming {
 
     /// Makes it the artifact, replacing what was there. Blocking.
     pub(super) fn place(&mut self, path: &Path) -> Result<(), Error> {
-        let Some(incoming) = self.path.take() else { return Ok(()) };
-        incoming.persist(path).map_err(|error| failed(path, "cannot be written", error))
+        let Some(replacement) = self.replacement.take() else { return Ok(()) };
+        replacement.complete().map_err(|error| failed(path, "cannot be written", error))
     }
 
     /// Removes it, unless it is the artifact now. Blocking.
     pub(super) fn remove(mut self) {
-        drop(self.path.take());
+        drop(self.replacement.take());
     }
 }
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        let Some(path) = self.path.take() else { return };
+        let Some(replacement) = self.replacement.take() else { return };
         // Removing a large file takes long enough to keep it off the async workers.
         if let Ok(runtime) = Handle::try_current() {
-            drop(runtime.spawn_blocking(move || drop(path)));
+            drop(runtime.spawn_blocking(move || drop(replacement)));
         }
     }
 }
