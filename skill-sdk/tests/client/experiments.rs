@@ -135,11 +135,15 @@ async fn meta_is_set_by_saving_the_whole_experiment() {
 
 #[tokio::test]
 async fn runs_are_listed_and_found() {
-    let server = Server::answering(|| format!(r#"{{"runs": [{RUN}, {{"runId": "r1", "took": null}}]}}"#)).await;
+    let server = Server::answering(|| {
+        format!(r#"{{"runs": [{RUN}, {{"runId": "r1", "took": null, "artifacts": {{"m": {{"ref": 1}}}}}}]}}"#)
+    })
+    .await;
     let runs = runs(&server);
     let listed = runs.list().await.unwrap();
     assert_eq!(listed[0], from_str::<Run>(RUN).unwrap());
     assert_eq!((listed[1].run_id.as_str(), listed[1].took), ("r1", None));
+    assert_eq!((&listed[1].artifacts["m"], listed[1].artifact_key("m")), (&json!({"ref": 1}), None));
     assert_eq!(line(&server.only()), ("GET", "/experiments/churn/runs"));
     runs.list_with(&ListOptions::new().limit(20)).await.unwrap();
     assert_eq!(line(&server.only()), ("GET", "/experiments/churn/runs?limit=20"));
@@ -181,7 +185,7 @@ async fn a_run_is_created_read_updated_and_deleted() {
     let runs = runs(&server);
     let run = runs.create(&json!({"params": {"depth": 3}})).await.unwrap();
     assert_eq!((run.run_id.as_str(), run.took, &run.metrics["auc"]), ("r2", Some(4.87), &json!(0.91)));
-    assert_eq!(run.artifacts["model"], "experiments/churn/r2/artifacts/model");
+    assert_eq!(run.artifact_key("model"), Some("experiments/churn/r2/artifacts/model"));
     let noted = server.only();
     assert_eq!(line(&noted), ("POST", "/experiments/churn/runs"));
     assert_eq!(json_of(&noted), json!({"params": {"depth": 3}}));

@@ -1,6 +1,5 @@
 //! What is known of a run.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -48,13 +47,20 @@ pub struct Run {
     /// What it came to.
     #[serde(default, deserialize_with = "nullable::or_empty", skip_serializing_if = "Map::is_empty")]
     pub metrics: Map<String, Value>,
-    /// The names of its artifacts, and where each is: its key in [managed content](crate::client::Content), or its path in the
-    /// folder of the experiment when there is no platform.
-    #[serde(default, deserialize_with = "nullable::or_empty", skip_serializing_if = "BTreeMap::is_empty")]
-    pub artifacts: BTreeMap<String, String>,
+    /// The names of its artifacts, and where each is: normally as text, which [`artifact_key`](Self::artifact_key) gives.
+    #[serde(default, deserialize_with = "nullable::or_empty", skip_serializing_if = "Map::is_empty")]
+    pub artifacts: Map<String, Value>,
     /// Fields that have no place of their own.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+impl Run {
+    /// Where an artifact is: its key in [managed content](crate::client::Content), or its path in the folder of the experiment
+    /// when there is no platform. `None` when there is no artifact of that name, or something else than a text says where it is.
+    pub fn artifact_key(&self, name: &str) -> Option<&str> {
+        self.artifacts.get(name)?.as_str()
+    }
 }
 
 /// Which run of which experiment.
@@ -130,6 +136,16 @@ mod tests {
         });
         let run: Run = serde_json::from_value(json.clone()).unwrap();
         assert_eq!((run.start_time, run.took, run.other.len()), (Some(1_714_557_600.0), Some(4.87), 1));
+        assert_eq!(serde_json::to_value(&run).unwrap(), json);
+    }
+
+    #[test]
+    fn where_an_artifact_is_may_be_said_in_another_form() {
+        let artifacts = json!({"model": "experiments/churn/r/artifacts/model", "plot": {"ref": "x"}, "gone": null});
+        let json = json!({"runId": "r", "artifacts": artifacts});
+        let run: Run = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(run.artifact_key("model"), Some("experiments/churn/r/artifacts/model"));
+        assert_eq!(["plot", "gone", "other"].map(|name| run.artifact_key(name)), [None; 3]);
         assert_eq!(serde_json::to_value(&run).unwrap(), json);
     }
 

@@ -83,7 +83,7 @@ impl Config {
             meta: Map::new(),
             params: Map::new(),
             metrics: Map::new(),
-            artifacts: std::collections::BTreeMap::new(),
+            artifacts: Map::new(),
             other: Map::new(),
         };
         let run: Run = merged(&run, settable(fields), &failure)?;

@@ -192,7 +192,7 @@ impl Folder {
         let run = &mut config.runs[index];
         // The folder may be moved.
         let inside = path.strip_prefix(&self.path).unwrap_or(&path);
-        run.artifacts.insert(artifact, inside.to_string_lossy().into_owned());
+        run.artifacts.insert(artifact, inside.to_string_lossy().into());
         config::touch(run);
         locked.write(&config)
     }
