@@ -13,11 +13,12 @@
 //! experiments.save(&NewExperiment::new("churn").title("Who leaves, and why")).await?;
 //!
 //! let runs = experiments.runs("churn");
-//! let run = runs.start().await?;
-//! run.log_param("depth", 3).await?;
-//! run.log_metric("auc", 0.91).await?;
-//! run.log_artifact("model", "the bytes of the model").await?;
-//! run.finish().await?;
+//! let work = runs.record(async |run| {
+//!     run.log_param("depth", 3).await?;
+//!     run.log_metric("auc", 0.91).await?;
+//!     run.log_artifact("model", "the bytes of the model").await
+//! });
+//! work.await?;
 //!
 //! let best = ListOptions::new().filter("params.depth", 3).sort("metrics.auc", Order::Descending).limit(1);
 //! for run in runs.find(&best).await? {

@@ -2,10 +2,10 @@
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use skill_sdk::Code;
-use skill_sdk::client::experiments::{Experiments, NewExperiment, Run, Runs};
+use skill_sdk::client::experiments::{ActiveRun, Experiments, NewExperiment, Run, Runs};
 use skill_sdk::client::{Body, ListOptions, Order};
 use skill_sdk::serde_json::{Value, from_slice, from_str, json};
+use skill_sdk::{Code, Error};
 use tokio::io::AsyncReadExt;
 
 use crate::server::{Noted, Server};
@@ -322,6 +322,87 @@ async fn a_run_as_a_block_has_a_start_and_an_end() {
     let (ended, took) = (end["endTime"].as_i64().unwrap(), end["took"].as_f64().unwrap());
     assert_eq!(end, json!({"took": took, "startTime": started, "endTime": ended}));
     assert!(started > 1_700_000_000 && ended >= started && end["took"].is_f64() && took > 0.0);
+}
+
+/// A server that counts the PUTs to a run, and refuses those from the second of them on if it is to.
+async fn refusing_the_end(refuses: bool) -> Server {
+    let puts = std::sync::atomic::AtomicUsize::new(0);
+    Server::start(move |noted| match &*noted.method {
+        "PUT" if puts.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 0 && refuses => {
+            r#"{"success": false, "error": "locked"}"#.into_response()
+        }
+        _ => RUN.into_response(),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_run_that_is_recorded_ends_whatever_comes_of_it() {
+    /// Whether the run has been made, begun and ended, and nothing else.
+    fn ended(server: &Server) -> bool {
+        let noted = std::mem::take(&mut *server.noted.lock().unwrap());
+        let run = "/experiments/churn/runs/r2";
+        let lines: Vec<_> = noted.iter().map(line).collect();
+        lines == [("POST", "/experiments/churn/runs"), ("PUT", run), ("PUT", run)]
+            && json_of(&noted[1])["endTime"].is_null()
+            && json_of(&noted[2])["endTime"].is_i64()
+            && json_of(&noted[2])["took"].is_f64()
+    }
+
+    for refuses in [false, true] {
+        let server = refusing_the_end(refuses).await;
+        let runs = runs(&server);
+        // On any worker of the runtime.
+        let task = tokio::spawn({
+            let runs = runs.clone();
+            let suffix = "!".to_owned();
+            async move {
+                let work = async |run: &ActiveRun| {
+                    tokio::task::yield_now().await;
+                    Ok::<_, Error>(format!("{}{suffix}", run.id()))
+                };
+                runs.record(work).await
+            }
+        });
+        let result = task.await.unwrap();
+        assert!(ended(&server));
+        match refuses {
+            false => assert_eq!(result.unwrap(), "r2!"),
+            true => assert_eq!(result.unwrap_err().detail(), "Error updating run r2: locked"),
+        }
+
+        // Any error that is made of ours will do; that of the function counts.
+        let server = refusing_the_end(refuses).await;
+        let runs = self::runs(&server);
+        let failed = runs.record(async |_| -> skill_sdk::Result<()> { Ok("x".parse::<i64>().map(drop)?) });
+        assert_eq!(failed.await.unwrap_err().to_string(), "invalid digit found in string");
+        assert!(ended(&server));
+        let server = refusing_the_end(refuses).await;
+        let runs = self::runs(&server);
+        let panics = async move { runs.record(async |_| -> skill_sdk::Result<()> { panic!("on purpose") }).await };
+        let panic = tokio::spawn(panics).await.unwrap_err().into_panic();
+        assert_eq!(panic.downcast_ref(), Some(&"on purpose"));
+        assert!(ended(&server));
+    }
+
+    let server = Server::answering(|| StatusCode::FORBIDDEN).await;
+    let runs = runs(&server);
+    let never = runs.record(async |_| -> Result<(), Error> { panic!("it has not begun") });
+    assert_eq!(never.await.unwrap_err().http_status(), Some(403));
+    assert_eq!(server.only().method, "POST");
+}
+
+#[tokio::test]
+async fn a_run_that_is_made_but_not_begun_is_named() {
+    let server = Server::start(|noted| match &*noted.method {
+        "POST" => RUN.into_response(),
+        _ => (StatusCode::CONFLICT, r#"{"message": "locked"}"#).into_response(),
+    })
+    .await;
+    let error = runs(&server).start().await.unwrap_err();
+    let expected = "run `r2` of experiment `churn` is made, but not that it began: cannot update run `r2` of experiment `churn`: \
+        the platform answered 409: locked";
+    assert_eq!((error.code(), error.http_status(), error.detail()), (Code::SkillFailed, Some(409), expected));
 }
 
 #[tokio::test]

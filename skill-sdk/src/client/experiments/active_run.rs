@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::client::body::Body;
-use crate::error::Error;
+use crate::error::{Error, SkillError};
 
 use super::run::Run;
 use super::runs::Runs;
 
-/// A run that is under way, made by [`Runs::start`]. One that is dropped without [`finish`](Self::finish) stays open: it has a
-/// start and no end.
+/// A run that is under way, made by [`Runs::start`] or [`Runs::record`]. One that is dropped without [`finish`](Self::finish)
+/// stays open: it has a start and no end. `record` finishes it also when a `?` or a panic ends the work.
 #[derive(Clone, Debug)]
 #[must_use = "a run is open until `finish` is called"]
 pub struct ActiveRun {
@@ -29,8 +29,14 @@ impl ActiveRun {
         let run = runs.create(&json!({})).await?;
         let active = Self { runs, run, start_time: Timestamp::now().as_second(), began: Instant::now() };
         let times = json!({"took": null, "startTime": active.start_time, "endTime": null});
-        active.runs.update(active.id(), &times).await?;
-        Ok(active)
+        match active.runs.update(active.id(), &times).await {
+            Ok(()) => Ok(active),
+            Err(error) => {
+                let (id, experiment) = (active.id(), active.runs.experiment());
+                let made = format!("run `{id}` of experiment `{experiment}` is made, but not that it began");
+                Err(SkillError::from(error).context(made).into())
+            }
+        }
     }
 
     /// Its id.

@@ -1,5 +1,8 @@
 //! The runs of an experiment.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use futures_util::FutureExt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -128,14 +131,49 @@ impl Runs {
         }
     }
 
-    /// Makes a run that begins now.
+    /// Makes a run that begins now. [`record`](Self::record) also ends it.
     ///
     /// # Errors
     ///
-    /// As all [calls](crate::client#calls-that-fail).
+    /// As all [calls](crate::client#calls-that-fail). When the run was made and only its start could not be noted, the error
+    /// says its id.
     #[doc(alias = "start_run")]
     pub async fn start(&self) -> Result<ActiveRun, Error> {
         ActiveRun::start(self.clone()).await
+    }
+
+    /// Makes a run that lasts as long as a function: it begins before the function is called, and is finished when that
+    /// returns, also with an error, or panics. Only when the future is dropped does the run stay open, as at the end of a
+    /// timeout. Gives what the function gives.
+    ///
+    /// ```no_run
+    /// # async fn example(runs: skill_sdk::client::experiments::Runs) -> skill_sdk::Result<()> {
+    /// let depth = runs
+    ///     .record(async |run| -> skill_sdk::Result<_> {
+    ///         let depth: i64 = std::fs::read_to_string("depth.txt")?.trim().parse()?;
+    ///         run.log_param("depth", depth).await?;
+    ///         Ok(depth)
+    ///     })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start); nothing is called then. Else the error of the function, or, when it has none, that of
+    /// [`ActiveRun::finish`].
+    pub async fn record<T, E: From<Error>>(&self, work: impl AsyncFnOnce(&ActiveRun) -> Result<T, E>) -> Result<T, E> {
+        let run = self.start().await?;
+        let done = AssertUnwindSafe(work(&run)).catch_unwind().await;
+        let finished = run.finish().await;
+        if let (Err(_) | Ok(Err(_)), Err(error)) = (&done, &finished) {
+            tracing::warn!("a run that failed stays open: {}", error.chain());
+        }
+        match done {
+            Ok(Ok(value)) => Ok(finished.map(|()| value)?),
+            Ok(Err(error)) => Err(error),
+            Err(panic) => resume_unwind(panic),
+        }
     }
 
     /// A run.

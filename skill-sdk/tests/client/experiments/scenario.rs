@@ -3,6 +3,7 @@
 use skill_sdk::client::experiments::{Experiments, NewExperiment};
 use skill_sdk::client::{ListOptions, Order};
 use skill_sdk::serde_json::json;
+use skill_sdk::{Code, Error};
 
 /// Creates, logs, finds and deletes. The experiment must not be there, and is not at the end.
 pub(super) async fn run(experiments: &Experiments, name: &str) {
@@ -59,6 +60,18 @@ pub(super) async fn run(experiments: &Experiments, name: &str) {
     assert_eq!((second.end_time, second.took), (Some(9_999_999_999.0), Some(4.87)));
     assert_eq!(runs.last().await.unwrap().run_id, second.run_id);
     assert_eq!(runs.list().await.unwrap().len(), 2);
+
+    // One that fails has an end too.
+    let mut third = String::new();
+    let failed = runs.record(async |run| {
+        third = run.id().to_owned();
+        run.log_metric("auc", 0.1).await?;
+        Err::<(), _>(Error::new(Code::Internal, "no more"))
+    });
+    assert_eq!(failed.await.unwrap_err().detail(), "no more");
+    let ended = runs.get(&third).await.unwrap();
+    assert!(ended.end_time.is_some() && ended.took.is_some() && ended.metrics["auc"] == 0.1);
+    runs.delete(&third).await.unwrap();
 
     // Finding.
     let found = async |options: ListOptions| -> Vec<String> {
