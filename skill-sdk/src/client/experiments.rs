@@ -171,6 +171,9 @@ impl Experiments {
     /// Saves an experiment: a [`NewExperiment`], or anything that is written as a JSON object with a `name`. Gives it as it
     /// is saved.
     ///
+    /// One that was read can be saved again: what a platform itself says of it (`createdAt`, `createdBy`, `updatedAt`,
+    /// `success` and all that begins with `_`) is left out.
+    ///
     /// Without a platform, an experiment that is there already gets the fields that are given and keeps the others and its
     /// runs; `_version` counts how often it was saved.
     ///
@@ -178,7 +181,7 @@ impl Experiments {
     ///
     /// As all [calls](crate::client#calls-that-fail); nothing is sent without a `name`.
     pub async fn save(&self, experiment: &(impl Serialize + ?Sized)) -> Result<Experiment, Error> {
-        let fields = object(experiment, "cannot save an experiment")?;
+        let fields = own(object(experiment, "cannot save an experiment")?);
         let name = fields.get("name").and_then(Value::as_str).unwrap_or_default();
         let name = segment("an experiment", name)?.to_owned();
         match &self.store {
@@ -252,6 +255,15 @@ fn object(value: &(impl Serialize + ?Sized), failure: &str) -> Result<Map<String
         Ok(_) => Err(failed("its fields must be those of a JSON object")),
         Err(error) => Err(failed("the value cannot be written as JSON").with_source(error)),
     }
+}
+
+/// The fields of an experiment but those that a platform adds to what is read. `success` belongs to the answer (contract
+/// "fabric-api", section 13).
+fn own(mut fields: Map<String, Value>) -> Map<String, Value> {
+    const ADDED: [&str; 4] = ["createdAt", "createdBy", "updatedAt", "success"];
+
+    fields.retain(|field, _| !field.starts_with('_') && !ADDED.contains(&&**field));
+    fields
 }
 
 #[cfg(test)]

@@ -81,19 +81,21 @@ async fn experiments_are_listed() {
 
 #[tokio::test]
 async fn an_experiment_is_saved() {
-    let server = Server::answering(|| r#"{"name": "acme/churn", "_version": 1, "_projectId": "p", "more": 1}"#).await;
+    let answer = r#"{"name": "acme/churn", "_version": 1, "_projectId": "p", "_id": "x", "createdAt": "2024-05-01",
+        "createdBy": "ann", "updatedAt": "2024-05-02", "success": true, "more": {"_kept": 1}}"#;
+    let server = Server::answering(move || answer).await;
     let experiments = experiments(&server);
     let new = NewExperiment::new("acme/churn").model_id("m").title("T").description("D").field("tags", json!(["x"]));
     let saved = experiments.save(&new).await.unwrap();
-    assert_eq!((saved.name.as_str(), &saved.other["more"]), ("acme/churn", &json!(1)));
+    assert_eq!((saved.name.as_str(), &saved.other["createdBy"]), ("acme/churn", &json!("ann")));
     let noted = server.only();
     assert_eq!(line(&noted), ("POST", "/experiments"));
     let body = json!({"name": "acme/churn", "modelId": "m", "title": "T", "description": "D", "tags": ["x"]});
     assert_eq!(json_of(&noted), body);
 
-    // What was read can be saved.
+    // What was read can be saved, without what the platform added.
     experiments.save(&saved).await.unwrap();
-    assert_eq!(json_of(&server.only()), json!({"name": "acme/churn", "_version": 1, "_projectId": "p", "more": 1}));
+    assert_eq!(json_of(&server.only()), json!({"name": "acme/churn", "more": {"_kept": 1}}));
     for nameless in [json!({}), json!({"name": ""}), json!({"name": ".."}), json!({"name": 7}), json!("name")] {
         assert_eq!(experiments.save(&nameless).await.unwrap_err().code(), Code::SkillFailed, "{nameless}");
     }
@@ -119,7 +121,8 @@ async fn an_experiment_is_read_and_deleted() {
 async fn meta_is_set_by_saving_the_whole_experiment() {
     let server = Server::answering(|| {
         r#"{"name": "churn", "modelId": "m", "camel": "1.0.0", "title": "T", "description": "D", "tags": [{"label": "l"}],
-            "meta": {"old": 1}, "_version": 2, "_projectId": "p", "_id": "x", "success": true}"#
+            "meta": {"old": 1}, "_version": 2, "_projectId": "p", "_id": "x", "createdAt": 1,
+            "createdBy": "ann", "updatedAt": 2, "success": true}"#
     })
     .await;
     experiments(&server).set_meta("churn", "a/b", json!([2])).await.unwrap();

@@ -15,8 +15,8 @@ use crate::client::retry::Repeat;
 use crate::error::Error;
 
 use super::experiment::Experiment;
-use super::object;
 use super::run::{Entries, Run, RunName};
+use super::{object, own};
 
 #[derive(Clone, Debug)]
 pub(super) struct Platform {
@@ -57,10 +57,8 @@ impl Platform {
     pub(super) async fn set_experiment_meta(&self, name: &str, key: &str, value: Value) -> Result<Experiment, Error> {
         let mut experiment = self.get(name).await?;
         experiment.meta.insert(key.to_owned(), value);
-        let mut fields = object(&experiment, &format!("cannot save experiment `{name}`"))?;
-        // `success` belongs to the answer (section 13).
-        fields.retain(|field, _| !field.starts_with('_') && field != "success");
-        self.save(name, &fields).await
+        let fields = object(&experiment, &format!("cannot save experiment `{name}`"))?;
+        self.save(name, &own(fields)).await
     }
 
     pub(super) async fn list_runs(&self, experiment: &str, options: &ListOptions) -> Result<Vec<Run>, Error> {

@@ -45,9 +45,8 @@ impl Config {
         Self { experiment, runs: Vec::new(), other: Map::new() }
     }
 
-    /// Sets fields of the experiment, and counts its version up.
+    /// Sets fields of the experiment, none of which it is for this file to say, and counts its version up.
     pub(super) fn save(&mut self, mut fields: Map<String, Value>) -> Result<(), Error> {
-        fields.retain(|field, _| !(field.starts_with('_') || matches!(&**field, "name" | "createdAt" | "updatedAt")));
         let version = self.experiment.version.as_ref().and_then(Value::as_u64).unwrap_or_default();
         fields.insert("_version".to_owned(), version.saturating_add(1).into());
         fields.insert("updatedAt".to_owned(), now().into());
