@@ -112,11 +112,12 @@ fn in_body(body: &[u8], words: impl Fn(&[u8]) -> String) -> (String, Option<Valu
     };
     let within = error.as_ref().and_then(|error| error.get("message"));
     let said = [message.as_ref(), within, error.as_ref()].into_iter().flatten().find_map(Value::as_str);
+    let said = said.map(|said| words(said.as_bytes()));
     let details = details.map(|details| shown(details, &words));
     let listed = details.as_ref().map(listed).unwrap_or_default();
     let message = match (said, listed.is_empty()) {
-        (Some(said), true) => words(said.as_bytes()),
-        (Some(said), false) => format!("{} ({listed})", words(said.as_bytes())),
+        (Some(said), true) => said,
+        (Some(said), false) => format!("{said} ({listed})"),
         (None, false) => listed,
         (None, true) => words(body),
     };
@@ -125,22 +126,23 @@ fn in_body(body: &[u8], words: impl Fn(&[u8]) -> String) -> (String, Option<Valu
 
 /// Details as text: those of the forms that are known.
 fn listed(details: &Value) -> String {
-    let text = |value: &Value, name| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let items: Vec<String> = match details {
         Value::Object(paths) => {
-            paths.iter().filter_map(|(path, of)| Some(format!("{path}: {}", text(of, "message")?))).collect()
+            paths.iter().filter_map(|(path, of)| Some(format!("{path}: {}", of.get("message")?.as_str()?))).collect()
         }
-        Value::Array(items) => {
-            let item = |item: &Value| match (text(item, "path"), text(item, "message")) {
-                (Some(path), Some(message)) => Some(format!("{path}: {message}")),
-                // What depends on a thing that is to be deleted.
-                _ => Some(format!("{} {}", text(item, "type")?, text(item, "name")?)),
-            };
-            items.iter().filter_map(item).collect()
-        }
+        Value::Array(items) => items.iter().filter_map(listed_item).collect(),
         _ => Vec::new(),
     };
     words(items.join("; ").as_bytes(), &[])
+}
+
+fn listed_item(item: &Value) -> Option<String> {
+    let text = |name| item.get(name).and_then(Value::as_str);
+    match (text("path"), text("message")) {
+        (Some(path), Some(message)) => Some(format!("{path}: {message}")),
+        // What depends on a thing that is to be deleted.
+        _ => Some(format!("{} {}", text("type")?, text("name")?)),
+    }
 }
 
 /// A value whose texts are fit to be shown.
