@@ -25,7 +25,12 @@ async fn read(wait: Wait) -> Result<usize, Error> {
     let call = Call::get(trickling().await, "cannot read").wait(wait);
     let terms = Terms { timeout: Duration::from_secs(1), ..Terms::default() };
     let caller = Caller { terms, ..Caller::open(&VerifySslCert::Yes) };
-    Ok(send(caller, call).await?.read(1000).await?.len())
+    let mut response = send(caller, call).await?;
+    let mut length = 0;
+    while let Some(piece) = response.chunk().await? {
+        length += piece.len();
+    }
+    Ok(length)
 }
 
 #[tokio::test]
