@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::client::address::{Service, segment};
 use crate::client::call::Call;
+use crate::client::definition::definition;
 use crate::client::withheld::Withheld;
 use crate::client::{Client, ListOptions, SecretValue, found, nullable};
 use crate::error::Error;
@@ -137,8 +138,11 @@ impl Connections {
     /// As all [calls](crate::client#calls-that-fail); [`Code::SkillFailed`](crate::Code::SkillFailed) for a value that
     /// cannot be written as JSON.
     pub async fn save(&self, connection: &(impl Serialize + ?Sized)) -> Result<(), Error> {
-        let call = Call::post(self.client.project_url(["connections"]), "cannot save a connection");
-        self.client.done(call.json_with_secrets(connection, values)?).await
+        let failure = "cannot save a connection";
+        // The reason stays out of it: a type may name the value that it cannot write.
+        let connection = definition(connection, failure).map_err(|error| Error::new(error.code(), error.detail()))?;
+        let call = Call::post(self.client.project_url(["connections"]), failure);
+        self.client.done(call.json_with_secrets(&connection, values)?).await
     }
 
     /// The connections of the project, as many as the platform gives unasked, without their parameters.

@@ -36,6 +36,7 @@ use serde_json::{Map, Value};
 use crate::auth::profile::folder;
 use crate::auth::{Environment, ProcessEnvironment};
 use crate::client::address::segment;
+use crate::client::definition::definition;
 use crate::client::list::ListOptions;
 use crate::client::{Client, found};
 use crate::error::{Code, Error};
@@ -181,7 +182,7 @@ impl Experiments {
     ///
     /// As all [calls](crate::client#calls-that-fail); nothing is sent without a `name`.
     pub async fn save(&self, experiment: &(impl Serialize + ?Sized)) -> Result<Experiment, Error> {
-        let fields = own(object(experiment, "cannot save an experiment")?);
+        let fields = definition(experiment, "cannot save an experiment")?;
         let name = fields.get("name").and_then(Value::as_str).unwrap_or_default();
         let name = segment("an experiment", name)?.to_owned();
         match &self.store {
@@ -255,15 +256,6 @@ fn object(value: &(impl Serialize + ?Sized), failure: &str) -> Result<Map<String
         Ok(_) => Err(failed("its fields must be those of a JSON object")),
         Err(error) => Err(failed("the value cannot be written as JSON").with_source(error)),
     }
-}
-
-/// The fields of an experiment but those that a platform adds to what is read. `success` belongs to the answer (contract
-/// "fabric-api", section 13).
-fn own(mut fields: Map<String, Value>) -> Map<String, Value> {
-    const ADDED: [&str; 4] = ["createdAt", "createdBy", "updatedAt", "success"];
-
-    fields.retain(|field, _| !field.starts_with('_') && !ADDED.contains(&&**field));
-    fields
 }
 
 #[cfg(test)]

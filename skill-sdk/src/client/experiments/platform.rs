@@ -10,13 +10,13 @@ use crate::client::Client;
 use crate::client::body::Body;
 use crate::client::call::{Call, Wait};
 use crate::client::content::{Download, OCTET_STREAM};
+use crate::client::definition::definition;
 use crate::client::list::ListOptions;
 use crate::client::retry::Repeat;
 use crate::error::Error;
 
 use super::experiment::Experiment;
 use super::run::{Entries, Run, RunName};
-use super::{object, own};
 
 #[derive(Clone, Debug)]
 pub(super) struct Platform {
@@ -57,8 +57,7 @@ impl Platform {
     pub(super) async fn set_experiment_meta(&self, name: &str, key: &str, value: Value) -> Result<Experiment, Error> {
         let mut experiment = self.get(name).await?;
         experiment.meta.insert(key.to_owned(), value);
-        let fields = object(&experiment, &format!("cannot save experiment `{name}`"))?;
-        self.save(name, &own(fields)).await
+        self.save(name, &definition(&experiment, &format!("cannot save experiment `{name}`"))?).await
     }
 
     pub(super) async fn list_runs(&self, experiment: &str, options: &ListOptions) -> Result<Vec<Run>, Error> {
