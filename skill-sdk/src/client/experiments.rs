@@ -79,7 +79,7 @@ mod runs;
 ///
 /// | path | content |
 /// |---|---|
-/// | `{name}/config.yml` | YAML: `experiment`, the fields of the experiment, and `runs`, a list of its runs |
+/// | `{name}/config.yml` | YAML: `experiment`, the fields of the experiment, and `runs`, a list of its runs; both must be there |
 /// | `{name}/artifacts/{artifact}_{run id}.pk` | an artifact, its bytes as they are; `_` in run ids is encoded too |
 /// | `.locks/{name}` | an empty file, locked while the experiment is changed |
 ///

@@ -27,21 +27,19 @@ impl Replacement {
     pub(super) fn new(path: &Path, prefix: &str) -> io::Result<(File, Self)> {
         let (place, existing) = followed(path)?;
         let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let kept = existing.map(|metadata| metadata.permissions());
         let mut builder = tempfile::Builder::new();
         builder.prefix(prefix);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             // Less what the process takes from its files.
-            let permissions =
-                existing.as_ref().map_or_else(|| fs::Permissions::from_mode(0o666), Metadata::permissions);
-            builder.permissions(permissions);
+            builder.permissions(kept.clone().unwrap_or_else(|| fs::Permissions::from_mode(0o666)));
         }
         let (file, written) = builder.tempfile_in(folder)?.into_parts();
-        #[cfg(unix)]
-        if let Some(existing) = existing {
+        if let Some(kept) = kept {
             // Somebody else gave these, and nothing is taken from them.
-            file.set_permissions(existing.permissions())?;
+            file.set_permissions(kept)?;
         }
         Ok((file, Self { written, place }))
     }
@@ -75,7 +73,8 @@ fn followed(path: &Path) -> io::Result<(PathBuf, Option<Metadata>)> {
     Err(io::Error::other(format!("over {MOST_LINKS} links lead from one to the next")))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::io::Write;
     use std::os::unix::fs::{PermissionsExt, symlink};

@@ -13,6 +13,7 @@ use crate::server::{Noted, Server};
 mod files;
 mod local;
 mod names;
+mod processes;
 mod round_trip;
 mod scenario;
 
@@ -369,9 +370,10 @@ async fn a_run_that_is_recorded_ends_whatever_comes_of_it() {
         });
         let result = task.await.unwrap();
         assert!(ended(&server));
-        match refuses {
-            false => assert_eq!(result.unwrap(), "r2!"),
-            true => assert_eq!(result.unwrap_err().detail(), "Error updating run r2: locked"),
+        if refuses {
+            assert_eq!(result.unwrap_err().detail(), "Error updating run r2: locked");
+        } else {
+            assert_eq!(result.unwrap(), "r2!");
         }
 
         // Any error that is made of ours will do; that of the function counts.

@@ -74,10 +74,8 @@ async fn a_file_in_another_form_is_left_alone() {
             runs.log_artifact("r", "m", "x").await.unwrap_err(),
             runs.delete_all().await.unwrap_err(),
         ] {
-            let what = match other.contains("Churn") {
-                true => "this is of experiment `Churn`, not of `churn`",
-                false => form,
-            };
+            let of_another = "this is of experiment `Churn`, not of `churn`";
+            let what = if other.contains("Churn") { of_another } else { form };
             let expected = format!("{}: {what}", path.display());
             assert_eq!((error.code(), error.detail()), (Code::SkillFailed, &*expected), "{other}");
             assert!(error.chain().contains(why), "{}", error.chain());
@@ -184,14 +182,16 @@ async fn what_a_killed_process_left_is_removed() {
         file.set_modified(SystemTime::now() - Duration::from_secs(hours * 3600)).unwrap();
     };
     // One that is young may still be coming in.
-    left(".new-config", 0);
+    left(".new-old", 25);
+    left(".new-young", 23);
     left("artifacts/.new-old", 25);
     left("artifacts/.new-young", 23);
     left("artifacts/.other", 25);
     left("notes", 25);
     runs.get("r").await.unwrap();
-    assert!(churn.join(".new-config").exists(), "nothing is changed");
+    assert!(churn.join(".new-old").exists(), "nothing is changed");
     runs.log_metric("r", "auc", 0.5).await.unwrap();
-    let expected = ["artifacts/.new-young", "artifacts/.other", "artifacts/model_r.pk", "config.yml", "notes"];
+    let expected =
+        [".new-young", "artifacts/.new-young", "artifacts/.other", "artifacts/model_r.pk", "config.yml", "notes"];
     assert_eq!(files(&churn), expected);
 }

@@ -25,7 +25,8 @@ const LOCKS: &str = ".locks";
 /// How long changes wait for each other at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// An artifact that nothing was written to for so long is no longer coming in.
+/// A file that is to replace another, and that nothing was written to for so long, is nobody's. Artifacts come in while
+/// others hold the lock.
 const LEFT_AFTER: Duration = Duration::from_hours(24);
 
 /// How the names of files begin that are to replace another.
@@ -36,7 +37,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// What is in the place of an experiment's file.
 pub(super) enum Found {
     Nothing,
-    Config(Config),
+    Config(Box<Config>),
     /// Something of another form, or of another experiment; why it is no use.
     Other(Error),
 }
@@ -76,7 +77,7 @@ impl Folder {
     pub(super) fn config_opt(&self) -> Result<Option<Config>, Error> {
         match self.find()? {
             Found::Nothing => Ok(None),
-            Found::Config(config) => Ok(Some(config)),
+            Found::Config(config) => Ok(Some(*config)),
             Found::Other(why) => Err(why),
         }
     }
@@ -97,7 +98,7 @@ impl Folder {
                 _ => return Err(failed(&path, "cannot be read", error)),
             },
         };
-        let config: Config = match yaml_serde::from_str(&text) {
+        let config: Box<Config> = match yaml_serde::from_str(&text) {
             Ok(config) => config,
             Err(error) => return Ok(other(error.into())),
         };
@@ -170,14 +171,12 @@ impl Folder {
 
     /// Removes files that were to replace others when their process was killed. What cannot be removed is in nobody's way.
     fn remove_leftovers(&self) {
-        // The lock is held: nobody else writes in the folder itself. Artifacts come in without it.
-        for (folder, age) in [(&self.path, Duration::ZERO), (&self.artifacts(), LEFT_AFTER)] {
-            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-            for entry in entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(NEW.as_bytes())) {
-                let written = entry.metadata().and_then(|metadata| metadata.modified());
-                if written.is_ok_and(|written| written.elapsed().unwrap_or_default() >= age) {
-                    let _ = fs::remove_file(entry.path());
-                }
+        let folders = [&self.path, &self.artifacts()];
+        let entries = folders.into_iter().flat_map(fs::read_dir).flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(NEW.as_bytes())) {
+            let written = entry.metadata().and_then(|metadata| metadata.modified());
+            if written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age >= LEFT_AFTER)) {
+                let _ = fs::remove_file(entry.path());
             }
         }
     }
