@@ -18,7 +18,7 @@
 //! - `request`: how it is sent, `retry`: when it is sent once more
 //! - `response`: its answer, `refusal`: what an answer means that is no success, `withheld`: what no error may repeat
 //! - `pool`, `tls`: the connections that requests are made over
-//! - `file`: a file that is read like an answer; `replace`: a file that is replaced as a whole
+//! - `file`: a file that is read like an answer; `sink`: one that is written beside reading; `replace`: a file that is replaced as a whole
 //!
 //! # Calls that fail
 //!
@@ -105,6 +105,7 @@ pub(crate) mod retry;
 pub mod secrets;
 mod send;
 pub mod sessions;
+mod sink;
 pub mod skills;
 pub mod tls;
 mod trace;

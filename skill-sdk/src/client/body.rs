@@ -2,30 +2,28 @@
 
 use std::fmt;
 use std::fs::{self, File, Metadata};
-use std::future::Future;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_core::Stream;
 use tokio::io::AsyncRead;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
 use crate::error::{Code, Error};
 
-/// Size of the pieces in which bytes in memory go out, and in which readers are asked.
+use file_pieces::FilePieces;
+
+mod file_pieces;
+
+/// Size of the pieces in which bytes in memory go out, and in which files are read and readers are asked. Smaller than what a
+/// processor keeps near, so that they are not fetched again to be sent.
 pub(crate) const PIECE: usize = 64 * 1024;
-
-/// Size of the pieces in which files are read and written. Each costs a change of threads.
-pub(super) const FILE_PIECE: usize = 256 * 1024;
-
-/// How many pieces of a file are kept: hyper takes new ones until it has some 400 KiB to write.
-const FILE_PIECES: usize = 4;
 
 /// What is to be sent: bytes, a file, or whatever a reader or a stream gives.
 ///
@@ -107,7 +105,7 @@ impl Body {
             Kind::Bytes(bytes) => (Box::pin(Pieces(bytes.clone())), Some(bytes.len() as u64)),
             Kind::File { path, first } => {
                 let (file, length) = open(path, first, failure).await?;
-                (Box::pin(ReadAhead::new(file, length)), Some(length))
+                (Box::pin(FilePieces::new(file, length)), Some(length))
             }
             Kind::Stream(stream) => (Box::pin(Unread { kept: stream.clone(), taken: None }), None),
         };
@@ -281,87 +279,6 @@ impl Stream for Pieces {
         let length = self.0.len().min(PIECE);
         let piece = self.0.split_to(length);
         Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
-    }
-}
-
-/// A file of which the next piece is read while others go out. Pieces that have gone out are filled again: new memory would
-/// cost as much as the reading.
-struct ReadAhead {
-    file: Arc<File>,
-    /// What is left to be read.
-    left: u64,
-    reading: Option<JoinHandle<io::Result<Bytes>>>,
-    /// What was given out, and may be on its way still.
-    given: Vec<Bytes>,
-}
-
-impl ReadAhead {
-    fn new(file: File, length: u64) -> Self {
-        Self { file: Arc::new(file), left: length, reading: None, given: Vec::with_capacity(FILE_PIECES) }
-    }
-
-    /// Begins to read the next piece; `None` at the end.
-    fn begin(&mut self) -> Option<JoinHandle<io::Result<Bytes>>> {
-        let length = usize::try_from(self.left).map_or(FILE_PIECE, |left| left.min(FILE_PIECE));
-        if length == 0 {
-            return None;
-        }
-        self.left -= length as u64;
-        let mut piece = self.unused().unwrap_or_else(|| BytesMut::zeroed(length));
-        piece.truncate(length);
-        let file = Arc::clone(&self.file);
-        Some(spawn_blocking(move || {
-            let filled = fill(&file, &mut piece)?;
-            piece.truncate(filled);
-            Ok(piece.freeze())
-        }))
-    }
-
-    /// A piece that has gone out.
-    fn unused(&mut self) -> Option<BytesMut> {
-        if let Some(place) = self.given.iter().position(Bytes::is_unique) {
-            return self.given.swap_remove(place).try_into_mut().ok();
-        }
-        if self.given.len() == FILE_PIECES {
-            self.given.remove(0);
-        }
-        None
-    }
-}
-
-/// Reads until the piece is full or the file ends, and gives how many bytes that were.
-fn fill(mut file: &File, piece: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < piece.len() {
-        match file.read(&mut piece[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
-}
-
-impl Stream for ReadAhead {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.reading.is_none() {
-            self.reading = self.begin();
-        }
-        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
-        let read = std::task::ready!(Pin::new(reading).poll(context));
-        self.reading = None;
-        let piece = read.unwrap_or_else(|error| Err(io::Error::other(error)))?;
-        if piece.is_empty() {
-            // The file became shorter.
-            self.left = 0;
-            return Poll::Ready(None);
-        }
-        self.given.push(piece.clone());
-        self.reading = self.begin();
-        Poll::Ready(Some(Ok(piece)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Content that is being read.
 
 use std::fmt;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,17 +9,16 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, Stream};
 use reqwest::header::CONTENT_TYPE;
-use tokio::fs::File;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_util::io::StreamReader;
 
 use crate::error::{Code, Error};
 
-use super::body::FILE_PIECE;
 use super::content::OCTET_STREAM;
 use super::file::OpenFile;
 use super::replace::Replacement;
 use super::response::Response;
+use super::sink::Sink;
 
 /// Content that is being read. Its body is read as it is asked for and never held as a whole, unless
 /// [`bytes`](Self::bytes) does.
@@ -104,12 +104,8 @@ impl Download {
     /// # Errors
     ///
     /// As [`chunk`](Self::chunk), and [`Code::SkillFailed`] when the writer fails.
-    pub async fn copy_to(self, writer: &mut (impl AsyncWrite + Unpin)) -> Result<u64, Error> {
-        self.write(writer, "the content").await
-    }
-
-    async fn write(mut self, writer: &mut (impl AsyncWrite + Unpin), what: &str) -> Result<u64, Error> {
-        let failed = |error| cannot_write(what).with_source(error);
+    pub async fn copy_to(mut self, writer: &mut (impl AsyncWrite + Unpin)) -> Result<u64, Error> {
+        let failed = |error| cannot_write("the content").with_source(error);
         while let Some(chunk) = self.chunk().await? {
             writer.write_all(&chunk).await.map_err(failed)?;
         }
@@ -129,12 +125,30 @@ impl Download {
         let what = path.display().to_string();
         let failed = |error| cannot_write(&what).with_source(error);
         let (file, target) = off_worker(move || Target::open(&path)).await.map_err(failed)?;
-        let mut file = File::from_std(file);
-        file.set_max_buf_size(FILE_PIECE);
-        let mut writer = BufWriter::with_capacity(FILE_PIECE, file);
-        let written = self.write(&mut writer, &what).await?;
+        let written = self.drain(file, &what).await?;
         off_worker(|| target.complete()).await.map_err(failed)?;
         Ok(written)
+    }
+
+    /// Writes all of it to an open file, such as standard output, and gives the number of bytes. A thread of its own writes
+    /// while more is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`chunk`](Self::chunk), and [`Code::SkillFailed`] when the file cannot be written.
+    pub async fn write_to(self, file: File) -> Result<u64, Error> {
+        self.drain(file, "the content").await
+    }
+
+    async fn drain(mut self, file: File, what: &str) -> Result<u64, Error> {
+        let mut sink = Sink::new(file);
+        while let Some(chunk) = self.chunk().await? {
+            if !sink.write(chunk).await {
+                break;
+            }
+        }
+        sink.finish().await.map_err(|error| cannot_write(what).with_source(error))?;
+        Ok(self.read)
     }
 
     /// The content as a stream of pieces. An [`Error`] is the source of the one that ends it.
@@ -182,11 +196,9 @@ enum Target {
 }
 
 impl Target {
-    fn open(path: &Path) -> io::Result<(std::fs::File, Self)> {
+    fn open(path: &Path) -> io::Result<(File, Self)> {
         match std::fs::metadata(path) {
-            Ok(metadata) if !metadata.is_file() => {
-                Ok((std::fs::OpenOptions::new().write(true).open(path)?, Self::There))
-            }
+            Ok(metadata) if !metadata.is_file() => Ok((OpenOptions::new().write(true).open(path)?, Self::There)),
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => {
                 let (file, replacement) = Replacement::new(path, ".download-")?;

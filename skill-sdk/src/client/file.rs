@@ -8,7 +8,8 @@ use tokio::io::AsyncReadExt;
 
 use crate::error::{Code, Error};
 
-use super::body::FILE_PIECE;
+/// Size of the pieces in which it is read. Each costs a change of threads.
+const PIECE: usize = 256 * 1024;
 
 /// An open file.
 pub(super) struct OpenFile {
@@ -28,7 +29,7 @@ impl OpenFile {
     pub(super) fn new(file: File, failure: String) -> io::Result<Self> {
         let length = file.metadata()?.len();
         let mut file = tokio::fs::File::from_std(file);
-        file.set_max_buf_size(FILE_PIECE);
+        file.set_max_buf_size(PIECE);
         Ok(Self { file, length, failure })
     }
 
@@ -42,7 +43,7 @@ impl OpenFile {
     ///
     /// [`Code::SkillFailed`] when the disk fails.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let mut piece = BytesMut::with_capacity(FILE_PIECE);
+        let mut piece = BytesMut::with_capacity(PIECE);
         let read = self.file.read_buf(&mut piece).await.map_err(|error| {
             Error::new(Code::SkillFailed, format!("{}: the file cannot be read", self.failure)).with_source(error)
         })?;
