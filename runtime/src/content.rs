@@ -1,7 +1,7 @@
 //! `content`: managed content, from and to files (contract "fabric-api", section 3).
 //!
 //! - [`put`]: stores files; [`files`]: which those are
-//! - [`get`]: writes what is stored; [`target`]: where to, [`sink`]: how
+//! - [`get`]: writes what is stored; [`target`]: where to
 //! - [`list`], [`remove`]: the rest
 //! - [`progress`]: shows how far a transfer has come
 
@@ -27,7 +27,6 @@ mod list;
 mod progress;
 mod put;
 mod remove;
-mod sink;
 mod target;
 
 /// How long the end of the process waits for files to be closed. What is read from a terminal may never come.

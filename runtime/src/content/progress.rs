@@ -42,6 +42,11 @@ impl Progress {
         self.bytes.fetch_add(to.wrapping_sub(from), Ordering::Relaxed);
     }
 
+    /// Says how far a transfer has come that has no parts.
+    pub(super) fn set(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// Shows the progress while the work is done, and takes it away at the end.
     pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         if !self.is_shown {
