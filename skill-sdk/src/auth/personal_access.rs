@@ -22,6 +22,7 @@ use crate::auth::{AccessToken, Environment, PersonalAccessTokens};
 use crate::client::VerifySslCert;
 use crate::client::address::{base_url, shown_url};
 use crate::client::info::fetch_server_time;
+use crate::client::request::Terms;
 use crate::error::{Code, Error};
 
 /// How long a token lives unless said otherwise.
@@ -150,17 +151,28 @@ impl PersonalAccessConfig {
         file.try_into().map_err(|why| Fault { why, place: None })
     }
 
-    /// Makes a token that the platform accepts, whatever the local clock says: its times come from the platform's.
+    /// Makes a token that the platform accepts, whatever the local clock says: its times come from the platform's, which is
+    /// asked once. A [source of tokens](Self::tokens) asks again when that fails.
     ///
     /// # Errors
     ///
     /// [`Code::PlatformUnavailable`] when the platform's clock cannot be read, [`Code::TokenInvalid`] when the URL or the
     /// key cannot be used.
     pub async fn mint(&self, ttl: Duration, verify: &VerifySslCert) -> Result<AccessToken, Error> {
+        self.mint_on(Terms::once(), ttl, verify).await
+    }
+
+    /// As [`mint`](Self::mint), on terms of how often the platform is asked.
+    pub(super) async fn mint_on(
+        &self,
+        terms: Terms,
+        ttl: Duration,
+        verify: &VerifySslCert,
+    ) -> Result<AccessToken, Error> {
         let url = base_url(&self.url).map_err(|why| unable(format!("the url of the config {why}")))?;
         // The platform reads its clock after this, so the token lives as long, to the second.
         let began = Instant::now();
-        let now = fetch_server_time(&url, verify).await.map_err(|error| {
+        let now = fetch_server_time(&url, verify, terms).await.map_err(|error| {
             // No token was sent, so whatever else the platform says is about the config.
             let outage = error.code() == Code::PlatformUnavailable;
             let code = if outage { Code::PlatformUnavailable } else { Code::TokenInvalid };

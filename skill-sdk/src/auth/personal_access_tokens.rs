@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::auth::renewing::Renewing;
 use crate::auth::{AccessToken, PersonalAccessConfig, TokenFuture, TokenSource};
 use crate::client::VerifySslCert;
+use crate::client::request::Terms;
 use crate::error::Error;
 
 /// Tokens made with a personal access config: see [`PersonalAccessConfig::tokens`].
@@ -24,7 +25,7 @@ impl PersonalAccessTokens {
 
     fn mint(&self) -> impl Future<Output = Result<AccessToken, Error>> + Send + use<> {
         let (config, ttl, verify) = (Arc::clone(&self.config), self.ttl, self.verify.clone());
-        async move { config.mint(ttl, &verify).await }
+        async move { config.mint_on(Terms::default(), ttl, &verify).await }
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn fetch(base: &Url, verify: &VerifySslCert, terms: Terms) -> R
 /// # Errors
 ///
 /// As for [`request::send`]; [`PlatformUnavailable`](crate::Code) also for a time that is none.
-pub(crate) async fn fetch_server_time(base: &Url, verify: &VerifySslCert) -> Result<Timestamp, Error> {
-    let info = fetch(base, verify, Terms::default()).await?;
+pub(crate) async fn fetch_server_time(base: &Url, verify: &VerifySslCert, terms: Terms) -> Result<Timestamp, Error> {
+    let info = fetch(base, verify, terms).await?;
     info.server_time().ok_or_else(|| unavailable("GET info", "the answer has no serverTs that is a time"))
 }

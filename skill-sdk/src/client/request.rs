@@ -83,6 +83,11 @@ impl Default for Terms {
 }
 
 impl Terms {
+    /// The usual ones, of a call that is not repeated.
+    pub(crate) fn once() -> Self {
+        Self { retries: 0, ..Self::default() }
+    }
+
     pub(super) fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout.min(LONGEST_TIMEOUT);
     }
