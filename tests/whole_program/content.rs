@@ -6,9 +6,12 @@ mod progress;
 mod server;
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::mpsc;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -116,6 +119,30 @@ fn standard_streams_take_and_give_content() {
     assert_eq!(printed(content(path, &["put", "pipe"])), "pipe\n");
     writer.join().unwrap();
     assert_eq!(printed(content(path, &["get", "pipe"])), "through a pipe");
+}
+
+#[test]
+fn what_has_come_is_written_without_waiting_for_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (go_on, going_on) = mpsc::channel();
+    let going_on = Mutex::new(going_on);
+    let url = server::serve(move |mut request| {
+        request.answer("200 OK\r\ncontent-length: 12", b"");
+        for word in [b"one\n", b"two\n", b"end\n"] {
+            going_on.lock().unwrap().recv().unwrap();
+            request.write(word);
+        }
+    });
+    let mut command = server::shell("exec \"$PROGRAM\" content get k", &url, folder.path());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    for word in [b"one\n", b"two\n", b"end\n"] {
+        go_on.send(()).unwrap();
+        let mut read = [0; 4];
+        stdout.read_exact(&mut read).unwrap();
+        assert_eq!(&read, word);
+    }
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

@@ -142,9 +142,16 @@ impl Download {
 
     async fn drain(mut self, file: File, what: &str) -> Result<u64, Error> {
         let mut sink = Sink::new(file);
-        while let Some(chunk) = self.chunk().await? {
-            if !sink.write(chunk).await {
-                break;
+        let mut can_write = true;
+        while can_write {
+            tokio::select! {
+                biased;
+                chunk = self.chunk() => {
+                    let Some(chunk) = chunk? else { break };
+                    can_write = sink.write(&chunk).await;
+                }
+                // Nothing waits for more to come.
+                handed_over = sink.flush(), if sink.has_gathered() => can_write = handed_over,
             }
         }
         sink.finish().await.map_err(|error| cannot_write(what).with_source(error))?;
