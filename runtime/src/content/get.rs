@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use skill_sdk::Error;
 use skill_sdk::client::Content;
+use skill_sdk::{Code, Error};
 
 use super::progress::Progress;
 use super::target::Target;
@@ -37,9 +37,17 @@ async fn fetch(content: &Content, options: &GetOptions) -> Result<u64, Error> {
     });
     let written = async {
         match target {
-            Target::StandardOutput(output) => download.write_to(output).await,
+            Target::StandardOutput(output) => download.write_to(output).await.map_err(unwritable),
             Target::Path(path) => download.save(path).await,
         }
     };
     progress.during(written).await
+}
+
+/// A failure to write to standard output, which is no skill's; any other is as it was.
+fn unwritable(error: Error) -> Error {
+    match error.code() {
+        Code::SkillFailed => Error::new(Code::Internal, "cannot write to standard output").with_source(error),
+        _ => error,
+    }
 }

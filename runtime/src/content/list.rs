@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use serde_json::{Map, Value};
 use skill_sdk::client::content::ContentEntry;
+use skill_sdk::{Code, Error};
 
 use super::{print, visible, with_content};
 use crate::cli::content::{ListFormat, ListOptions};
@@ -16,22 +16,17 @@ pub(super) fn run(options: &ListOptions) -> Result<ExitCode, Refusal> {
         let entries = content.list_page(prefix, *limit, *skip).await?;
         let text = match format {
             ListFormat::Table => table(&entries),
-            ListFormat::Json => format!("{:#}\n", entries.iter().map(json).collect::<Value>()),
+            ListFormat::Json => json(&entries)?,
         };
         print(text).await
     })
 }
 
-/// An entry with the names that the platform has for its parts.
-fn json(entry: &ContentEntry) -> Value {
-    let parts = [
-        ("Key", Some(entry.key.as_str().into())),
-        ("Size", Some(entry.size.into())),
-        ("LastModified", entry.last_modified.as_deref().map(Value::from)),
-        ("ContentType", entry.content_type.as_deref().map(Value::from)),
-    ];
-    let known = parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Value::Object(known.collect::<Map<_, _>>())
+/// The entries as the platform says them.
+fn json(entries: &[ContentEntry]) -> Result<String, Error> {
+    let text = serde_json::to_string_pretty(entries)
+        .map_err(|error| Error::new(Code::Internal, "the list cannot be written as JSON").with_source(error))?;
+    Ok(text + "\n")
 }
 
 /// A line for the names of the columns and one for each entry. The key is last, because it may hold blanks.
@@ -55,7 +50,7 @@ fn table(entries: &[ContentEntry]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn entries(list: Value) -> Vec<ContentEntry> {
         serde_json::from_value(list).unwrap()
@@ -75,11 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_platforms_names() {
+    fn json_is_what_the_platform_says() {
         let list = json!([
-            {"Key": "a", "Size": 1, "LastModified": "2024-05-01T10:00:00Z", "ContentType": "text/plain"},
+            {"Key": "a", "Size": 1, "LastModified": "2024-05-01T10:00:00Z", "ContentType": "text/plain", "Owner": "ann"},
             {"Key": "b", "Size": 7}
         ]);
-        assert_eq!(entries(list.clone()).iter().map(super::json).collect::<Value>(), list);
+        let text = super::json(&entries(list.clone())).unwrap();
+        assert!(text.ends_with("]\n"));
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), list);
     }
 }
