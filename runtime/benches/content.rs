@@ -217,7 +217,7 @@ impl Bench {
     fn longest_download(&self) -> u64 {
         let files = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap());
         let name = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
-        let downloads = files.filter(|entry| name(entry) == "out" || name(entry).starts_with(".content-"));
+        let downloads = files.filter(|entry| name(entry) == "out" || name(entry).starts_with(".download-"));
         downloads.map(|entry| entry.metadata().unwrap().len()).max().unwrap_or_default()
     }
 }
