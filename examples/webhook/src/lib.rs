@@ -26,7 +26,7 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 pub struct Answer {
     /// HTTP status
     pub status: u16,
-    /// Its answer: JSON as it is, anything else as text
+    /// Its answer: the value that its JSON is, or its text where it is no JSON
     pub body: Value,
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use skill_sdk::client::content::check_key;
 use skill_sdk::{Code, Error};
 
 use crate::cli::content::PutOptions;
@@ -36,8 +37,17 @@ pub(super) fn named(options: &PutOptions) -> Result<Vec<Item>, Refusal> {
     let PutOptions { source: file, key, recursive, .. } = options;
     // A leading slash counts for nothing in a key.
     let key = key.as_deref().unwrap_or_default().trim_start_matches('/');
+    let items = items(file, key, *recursive)?;
+    for item in &items {
+        check_key(&item.key).map_err(|error| Refusal::with_exit_code(error, exit::USAGE))?;
+    }
+    Ok(items)
+}
+
+fn items(file: &Path, key: &str, recursive: bool) -> Result<Vec<Item>, Refusal> {
+    let needs_whole_key = key.is_empty() || key.ends_with('/');
     if file.as_os_str() == "-" {
-        if key.is_empty() || key.ends_with('/') {
+        if needs_whole_key {
             return Err(usage("standard input has no name: give the whole key".to_owned()));
         }
         return Ok(vec![Item { source: Source::StandardInput, key: key.to_owned() }]);
@@ -50,16 +60,17 @@ pub(super) fn named(options: &PutOptions) -> Result<Vec<Item>, Refusal> {
         return below(file, key.trim_end_matches('/'));
     }
     let key = match key {
-        "" | "/" => name(file)?.to_owned(),
+        "" => name(file)?.to_owned(),
         folder if folder.ends_with('/') => format!("{folder}{}", name(file)?),
         key => key.to_owned(),
     };
     let source = if metadata.is_file() {
-        // What may not be read is told before the platform is asked.
-        fs::File::open(file).map_err(|error| unreadable(file, error))?;
-        Source::File(file.clone(), metadata.len())
+        check_readable(file)?;
+        Source::File(file.to_owned(), metadata.len())
+    } else if needs_whole_key {
+        return Err(usage(format!("{} is no file with a name of its own: give the whole key", file.display())));
     } else {
-        Source::Stream(file.clone())
+        Source::Stream(file.to_owned())
     };
     Ok(vec![Item { source, key }])
 }
@@ -85,12 +96,18 @@ fn below(root: &Path, prefix: &str) -> Result<Vec<Item>, Refusal> {
             }
             let metadata = fs::metadata(&path).map_err(|error| unreadable(&path, error))?;
             if metadata.is_file() {
+                check_readable(&path)?;
                 items.push(Item { source: Source::File(path, metadata.len()), key });
             }
         }
     }
     items.sort_unstable_by(|one, other| one.key.cmp(&other.key));
     Ok(items)
+}
+
+/// What may not be read is told before the platform is asked.
+fn check_readable(path: &Path) -> Result<(), Refusal> {
+    fs::File::open(path).map(drop).map_err(|error| unreadable(path, error))
 }
 
 fn name(path: &Path) -> Result<&str, Refusal> {

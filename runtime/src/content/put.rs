@@ -1,5 +1,6 @@
 //! `content put`: stores files.
 
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,9 +27,10 @@ pub(super) fn run(options: PutOptions) -> Result<ExitCode, Refusal> {
     let PutOptions { content_type, call, .. } = options;
     with_content(&call, async |content| {
         let progress = progress(&items);
-        let (stored, done) = progress.during(store(content, items, content_type.into(), &progress)).await;
-        let printed = if stored.is_empty() { Ok(ExitCode::SUCCESS) } else { print(stored).await };
-        done.and(printed)
+        // At a terminal they would stand in the way of the progress.
+        let mut keys = Keys::new(std::io::stdout().is_terminal());
+        let done = progress.during(store(content, items, content_type.into(), &progress, &mut keys)).await;
+        done.and(keys.finish().await)
     })
 }
 
@@ -44,38 +46,74 @@ fn progress(items: &[Item]) -> Arc<Progress> {
     Arc::new(Progress::new(&label, items.iter().map(length).sum(), true))
 }
 
-/// Stores everything, and gives the keys of what was stored, a line each. The first failure ends it.
+/// Stores everything. After the first failure nothing new is begun.
 async fn store(
     content: Content,
     items: Vec<Item>,
     content_type: Arc<str>,
     progress: &Arc<Progress>,
-) -> (String, Result<(), Refusal>) {
-    let mut stored = vec![None; items.len()];
-    let mut waiting = items.into_iter().enumerate();
+    keys: &mut Keys,
+) -> Result<(), Refusal> {
+    let mut waiting = items.into_iter();
     let mut under_way = JoinSet::new();
     let mut done = Ok(());
     loop {
-        while under_way.len() < AT_A_TIME
-            && let Some((place, item)) = waiting.next()
+        while done.is_ok()
+            && under_way.len() < AT_A_TIME
+            && let Some(item) = waiting.next()
         {
             let (content, content_type, progress) = (content.clone(), content_type.clone(), progress.clone());
-            under_way.spawn(async move { (place, store_one(&content, item, &content_type, progress).await) });
+            under_way.spawn(async move { store_one(&content, item, &content_type, progress).await });
         }
-        match under_way.join_next().await {
-            None => break,
-            Some(Ok((place, Ok(key)))) => stored[place] = Some(key + "\n"),
-            Some(Ok((_, Err(refusal)))) => {
-                done = Err(refusal);
-                break;
-            }
-            Some(Err(error)) => {
-                done = Err(Error::new(Code::Internal, "an upload was not done").with_source(error).into());
-                break;
-            }
+        let Some(joined) = under_way.join_next().await else { return done };
+        let stored = joined.unwrap_or_else(|error| {
+            Err(Error::new(Code::Internal, "an upload was not done").with_source(error).into())
+        });
+        match stored {
+            Ok(key) => keys.stored(key).await,
+            // The first one is told.
+            Err(refusal) => done = done.and(Err(refusal)),
         }
     }
-    (stored.into_iter().flatten().collect(), done)
+}
+
+/// Prints the keys of what is stored.
+struct Keys {
+    /// Those that are printed at the end, a line each.
+    held: String,
+    holds: bool,
+    printed: Result<ExitCode, Refusal>,
+}
+
+impl Keys {
+    fn new(holds: bool) -> Self {
+        Self { held: String::new(), holds, printed: Ok(ExitCode::SUCCESS) }
+    }
+
+    async fn stored(&mut self, key: String) {
+        self.held += &(key + "\n");
+        if !self.holds {
+            self.print().await;
+        }
+    }
+
+    /// What comes of printing does not end the uploads.
+    async fn print(&mut self) {
+        let lines = std::mem::take(&mut self.held);
+        if self.is_read() && !lines.is_empty() {
+            self.printed = print(lines).await;
+        }
+    }
+
+    /// Whether nothing has failed so far.
+    fn is_read(&self) -> bool {
+        self.printed.as_ref().is_ok_and(|code| *code == ExitCode::SUCCESS)
+    }
+
+    async fn finish(mut self) -> Result<ExitCode, Refusal> {
+        self.print().await;
+        self.printed
+    }
 }
 
 async fn store_one(

@@ -52,11 +52,20 @@ pub struct ContentEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_modified: Option<String>,
     /// Its length in bytes.
-    #[serde(default)]
-    pub size: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     /// Whatever else the platform says.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// Checks that a text can be a [key](Content).
+///
+/// # Errors
+///
+/// [`Code::SkillFailed`], which names it and says why not.
+pub fn check_key(key: &str) -> Result<(), Error> {
+    path(KEY, key).map(drop)
 }
 
 impl Content {

@@ -26,6 +26,10 @@ impl Replacement {
     /// Those of the disk, such as that the folder is not there.
     pub(super) fn new(path: &Path, prefix: &str) -> io::Result<(File, Self)> {
         let (place, existing) = followed(path)?;
+        if existing.is_some() {
+            // Who may not write to a file may not replace it either.
+            fs::OpenOptions::new().write(true).open(&place)?;
+        }
         let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let kept = existing.map(|metadata| metadata.permissions());
         let mut builder = tempfile::Builder::new();

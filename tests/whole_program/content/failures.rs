@@ -121,6 +121,62 @@ fn of_a_folder_that_fails_the_keys_are_told_that_were_stored() {
 }
 
 #[test]
+fn what_is_under_way_is_stored_when_something_else_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..9 {
+        fs::write(folder.path().join(number.to_string()), "x").unwrap();
+    }
+    // The first is refused while three others are under way, which are answered after that.
+    let (refused, first_is_refused) = mpsc::channel();
+    let (refused, first_is_refused) = (Mutex::new(refused), Mutex::new(first_is_refused));
+    let url = serve(move |mut request| {
+        request.discard();
+        if request.line.ends_with("/x/0") {
+            request.answer("413 Too Large\r\ncontent-length: 0", b"");
+            assert_eq!(request.input().read(&mut [0]).unwrap(), 0);
+            for _ in 0..3 {
+                refused.lock().unwrap().send(()).unwrap();
+            }
+        } else {
+            first_is_refused.lock().unwrap().recv().unwrap();
+            request.answer("200 OK\r\ncontent-length: 2", b"{}");
+        }
+    });
+    let ended = content(&url, &token()).args(["put", "-r", ".", "x"]).current_dir(folder.path()).end();
+    let mut stored: Vec<_> = ended.stdout.lines().collect();
+    stored.sort_unstable();
+    assert_eq!((ended.code, stored), (Some(1), vec!["x/1", "x/2", "x/3"]), "{}", ended.stderr);
+}
+
+#[test]
+fn of_several_keys_that_cannot_be_deleted_all_are_tried_unless_nobody_answers() {
+    let (asked, requests) = mpsc::channel();
+    let asked = Mutex::new(asked);
+    let url = serve(move |mut request| {
+        asked.lock().unwrap().send(request.line.clone()).unwrap();
+        let is_absent = request.line.ends_with("/a");
+        request.answer(if is_absent { "404 Not Found" } else { "401 Unauthorized" }, b"");
+    });
+    let ended = content(&url, &token()).args(["rm", "a", "b", "c"]).end();
+    assert_eq!((ended.code, ended.stderr.lines().count()), (Some(1), 2), "{}", ended.stderr);
+    let asked: Vec<String> = requests.try_iter().collect();
+    assert!(asked.len() == 2 && asked[1].ends_with("/b"), "{asked:?}");
+}
+
+#[test]
+fn a_folder_is_looked_through_before_anything_is_sent() {
+    let (folder, url) = (tempfile::tempdir().unwrap(), serve(|_| panic!("nothing is to be sent")));
+    fs::write(folder.path().join("a"), "x").unwrap();
+    fs::write(folder.path().join("b\nc"), "x").unwrap();
+    let ended = content(&url, &token()).args(["put", "-r", "."]).current_dir(folder.path()).end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{}", ended.stderr);
+    for args in [&["put", "a", "../x"][..], &["put", "a", ""], &["put", "a", "k", "--content-type", "bad type"]] {
+        let ended = content(&url, &token()).args(args).current_dir(folder.path()).end();
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{args:?} {}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_command_that_is_told_to_stop_leaves_nothing() {
     for (signal, exit_code) in [("TERM", 143), ("INT", 130)] {
         let folder = tempfile::tempdir().unwrap();
