@@ -55,7 +55,7 @@ fn with_content(
         .build()
         .map_err(|error| Error::new(Code::Internal, "the async runtime cannot start").with_source(error))?;
     let work = async {
-        let (client, platform) = identity::client(identity, verify).await?;
+        let (client, platform) = identity::client(identity, verify).await.map_err(of_configuration)?;
         let done = work(client.with_timeout(*timeout).content()).await;
         if let Some(platform) = platform {
             platform.shutdown().await;
@@ -76,6 +76,14 @@ fn with_content(
     });
     runtime.shutdown_timeout(CLOSING);
     done
+}
+
+/// What says where the platform is, or for which project, is here no message but the configuration.
+fn of_configuration(refusal: Refusal) -> Refusal {
+    match refusal.error.code() {
+        Code::InvalidMessage => Refusal { exit_code: Some(exit::CONFIG), ..refusal },
+        _ => refusal,
+    }
 }
 
 /// Writes a result to standard output, beside the worker: whoever reads it may take a while.

@@ -257,6 +257,9 @@ fn a_platform_is_named_as_for_a_sample_message() {
     assert_eq!(printed(of_config().args(["get", "a"])), "12345");
     assert_eq!(printed(of_config().args(["get", "a", "file"]).current_dir(path)), "");
     assert_eq!(printed(of_config().args(["put", "file", "b"]).current_dir(path)), "b\n");
+    for (option, value) in [("--project", ".."), ("--api-endpoint", "127.0.0.1:1")] {
+        assert_eq!(of_config().args(["list", option, value]).end().code, Some(78), "{option}");
+    }
     let ended = of_config().args(["get", "a", "--project", "another"]).end();
     refused(&ended, 1, "cannot download `a`: the platform answered 404");
     assert!(!ended.stderr.contains("embedded"), "nothing is said of another platform: {}", ended.stderr);
