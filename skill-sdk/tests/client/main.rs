@@ -14,6 +14,7 @@ mod info;
 mod login;
 mod models;
 mod names;
+mod retries;
 mod secrets;
 mod server;
 mod sessions;
