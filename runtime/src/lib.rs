@@ -39,7 +39,6 @@ pub mod authenticate;
 mod cli;
 mod content;
 mod describe;
-mod files;
 pub mod host;
 mod identity;
 pub mod outcome;

@@ -11,8 +11,6 @@ use skill_sdk::{Code, Error};
 use tempfile::NamedTempFile;
 use url::Url;
 
-use crate::files::real_path;
-
 const VERSION: &str = "5";
 
 /// The registry that a platform brings along.
@@ -181,6 +179,18 @@ fn keep_aside(path: &Path, text: &str) -> io::Result<PathBuf> {
     let aside = path.with_file_name(ASIDE);
     written_beside(&aside, text)?.persist_noclobber(&aside)?;
     Ok(aside)
+}
+
+/// Where a file really is: people keep it elsewhere and link to it.
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Ok(target) => Ok(target),
+        // A link may be there before the file is.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(fs::read_link(path).map_or_else(|_| path.to_owned(), |target| path.with_file_name(target)))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Replaces a file as a whole: whoever reads it, even after a crash, sees the old text or the new one.
