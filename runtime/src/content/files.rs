@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use skill_sdk::client::content::check_key;
+use skill_sdk::client::content::{FolderFile, check_key, folder_files};
 use skill_sdk::{Code, Error};
 
+use super::io_cause;
 use crate::cli::content::PutOptions;
 use crate::cli::exit;
 use crate::outcome::Refusal;
@@ -57,7 +58,7 @@ fn items(file: &Path, key: &str, recursive: bool) -> Result<Vec<Item>, Refusal> 
         if !recursive {
             return Err(usage(format!("{} is a folder: --recursive stores what is in it", file.display())));
         }
-        return below(file, key.trim_end_matches('/'));
+        return below(file, key);
     }
     let key = match key {
         "" => name(file)?.to_owned(),
@@ -75,34 +76,17 @@ fn items(file: &Path, key: &str, recursive: bool) -> Result<Vec<Item>, Refusal> 
     Ok(vec![Item { source, key }])
 }
 
-/// Every regular file below a folder, in the order of the keys.
-fn below(root: &Path, prefix: &str) -> Result<Vec<Item>, Refusal> {
-    let mut items = Vec::new();
-    let mut folders = vec![(root.to_owned(), prefix.to_owned())];
-    while let Some((folder, prefix)) = folders.pop() {
-        for entry in fs::read_dir(&folder).map_err(|error| unreadable(&folder, error))? {
-            let entry = entry.map_err(|error| unreadable(&folder, error))?;
-            let path = entry.path();
-            if entry.file_name().as_encoded_bytes().starts_with(b".") {
-                continue;
-            }
-            let name = name(&path)?;
-            let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
-            let kind = entry.file_type().map_err(|error| unreadable(&path, error))?;
-            // Through links to folders the same file could be met for ever.
-            if kind.is_dir() {
-                folders.push((path, key));
-                continue;
-            }
-            let metadata = fs::metadata(&path).map_err(|error| unreadable(&path, error))?;
-            if metadata.is_file() {
-                check_readable(&path)?;
-                items.push(Item { source: Source::File(path, metadata.len()), key });
-            }
-        }
-    }
-    items.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-    Ok(items)
+/// The files below a folder.
+fn below(folder: &Path, key: &str) -> Result<Vec<Item>, Refusal> {
+    let files = folder_files(folder, key).map_err(|error| {
+        let exit_code = if io_cause(&error).is_some() { exit::NO_INPUT } else { exit::USAGE };
+        Refusal::with_exit_code(error, exit_code)
+    })?;
+    let item = |FolderFile { path, key, length, .. }| {
+        check_readable(&path)?;
+        Ok(Item { source: Source::File(path, length), key })
+    };
+    files.into_iter().map(item).collect()
 }
 
 /// What may not be read is told before the platform is asked.

@@ -18,8 +18,9 @@ use crate::client::{Client, found};
 use crate::error::{Code, Error};
 
 pub use super::download::Download;
+pub use folder::{FolderFile, folder_files};
 
-mod directory;
+mod folder;
 
 /// What a key is.
 const KEY: &str = "the key of content";
@@ -123,9 +124,8 @@ impl Content {
         self.upload(key, Body::reader(reader), content_type).await
     }
 
-    /// Stores every file below a folder, each under the key of the folder, `/`, and its path from there. Files and folders
-    /// whose names start with a dot are left out, links to folders are not followed. A few files go at a time. Gives the keys,
-    /// in the order of their names.
+    /// Stores the [files below a folder](folder_files), each under the key of the folder, `/`, and its path from there. A few
+    /// go at a time. Gives the keys, in the order of their names.
     ///
     /// # Errors
     ///
@@ -135,14 +135,15 @@ impl Content {
         /// As many as go at a time.
         const AT_A_TIME: usize = 4;
 
-        let prefix = key.trim_matches('/').to_owned();
-        let files = directory::files(source.as_ref().to_owned(), prefix).await?;
-        files.iter().try_for_each(|(_, key)| path(KEY, key).map(drop))?;
-        let uploads = files
-            .iter()
-            .map(|(path, key)| async move { self.upload(key, Body::file(path), OCTET_STREAM).await.map(drop) });
+        let (source, prefix) = (source.as_ref().to_owned(), key.to_owned());
+        let files = tokio::task::spawn_blocking(move || folder_files(&source, &prefix))
+            .await
+            .map_err(|error| Error::new(Code::Internal, "the folder was not read").with_source(error))??;
+        let uploads = files.iter().map(|FolderFile { path, key, .. }| async move {
+            self.upload(key, Body::file(path), OCTET_STREAM).await.map(drop)
+        });
         stream::iter(uploads).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
-        Ok(files.into_iter().map(|(_, key)| key).collect())
+        Ok(files.into_iter().map(|file| file.key).collect())
     }
 
     /// Opens content for reading.

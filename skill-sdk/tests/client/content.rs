@@ -413,10 +413,14 @@ async fn what_cannot_be_uploaded_whole_is_not_begun() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a file");
     std::fs::write(&file, "").unwrap();
-    for (source, why) in [(file, "it is no folder"), (folder.path().join("absent"), "No such file or directory")] {
-        let error = content.upload_directory(&source, "k").await.unwrap_err();
+    let absent = folder.path().join("absent");
+    for (source, why) in [
+        (&file, format!("{} is no folder", file.display())),
+        (&absent, format!("cannot read {}: No such file or directory", absent.display())),
+    ] {
+        let error = content.upload_directory(source, "k").await.unwrap_err();
         assert_eq!(error.code(), Code::SkillFailed);
-        assert!(error.chain().starts_with(&format!("cannot upload {}: {why}", source.display())), "{}", error.chain());
+        assert!(error.chain().starts_with(&why), "{}", error.chain());
     }
     // The name that no URL can carry is the last of them.
     std::fs::write(folder.path().join("z\n"), "").unwrap();

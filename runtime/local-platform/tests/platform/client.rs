@@ -263,7 +263,7 @@ async fn the_files_of_a_folder_are_stored_below_its_key() {
     assert_eq!(keys(&content, "", None, None).await, stored);
     // What is no folder stores nothing.
     let error = content.upload_directory(folder.path().join("b.txt"), "file").await.unwrap_err();
-    assert!(error.chain().contains("b.txt: it is no folder"), "{}", error.chain());
+    assert!(error.chain().contains("b.txt is no folder"), "{}", error.chain());
     assert!(content.list("file").await.unwrap().is_empty());
 }
 
