@@ -22,3 +22,4 @@ mod skills;
 mod success;
 mod tokens;
 mod types;
+mod uploads;
