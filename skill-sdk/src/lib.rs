@@ -74,6 +74,7 @@ pub mod auth;
 pub mod client;
 mod context;
 mod error;
+pub mod iam;
 mod invocation;
 mod json_text;
 pub mod logging;
