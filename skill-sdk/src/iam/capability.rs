@@ -80,7 +80,12 @@ impl Capability {
         Self(Kind::Known { acl, actions: actions.into_iter().collect(), scope })
     }
 
-    pub(super) fn unknown(name: Option<String>, raw: Map<String, Value>, actions: Actions, scope: Option<Scope>) -> Self {
+    pub(super) fn unknown(
+        name: Option<String>,
+        raw: Map<String, Value>,
+        actions: Actions,
+        scope: Option<Scope>,
+    ) -> Self {
         let name = name.unwrap_or_else(|| Self::NAMELESS.to_owned());
         Self(Kind::Unknown(Box::new(Unknown { name, actions, scope, raw })))
     }

@@ -178,7 +178,11 @@ pub(super) fn check_action(acl: Acl, action: &Action) -> Result<(), String> {
     }
     let names: Vec<&str> = acl.actions().iter().map(Action::as_str).collect();
     let upper = action.as_str().to_uppercase();
-    let near = if names.contains(&upper.as_str()) { format!(". Did you mean {upper}?") } else { did_you_mean(action.as_str(), &names) };
+    let near = if names.contains(&upper.as_str()) {
+        format!(". Did you mean {upper}?")
+    } else {
+        did_you_mean(action.as_str(), &names)
+    };
     Err(format!("'{action}' is not a valid action of {acl}, which has {}{near}", names.join(", ")))
 }
 
@@ -287,7 +291,9 @@ fn databases(tree: Tree<'_>) -> Result<Vec<Database>, String> {
         let tables = match of {
             Tree::Object(fields) if fields.is_empty() => Ok(Vec::new()),
             // Without the field this would be the whole database, which nobody means who writes others.
-            Tree::Object(mut fields) => take(&mut fields, "tables").ok_or_else(|| "it has no `tables`".to_owned()).and_then(texts),
+            Tree::Object(mut fields) => {
+                take(&mut fields, "tables").ok_or_else(|| "it has no `tables`".to_owned()).and_then(texts)
+            }
             list => texts(list),
         };
         let tables = tables.map_err(|why| format!("database {name:?}: {why}"))?;

@@ -90,7 +90,10 @@ fn project_scope(tree: Tree<'_>) -> Result<ProjectScope, Error> {
         Some(at) => match fields.swap_remove(at).1 {
             Tree::Texts(names) => Ok(ProjectScope::projects(names)),
             Tree::List(items) if items.is_empty() => Ok(ProjectScope::Projects(Vec::new())),
-            other => Err(invalid(format!("Unknown project scope: `projects` is an array of texts, and not {}", other.what()))),
+            other => Err(invalid(format!(
+                "Unknown project scope: `projects` is an array of texts, and not {}",
+                other.what()
+            ))),
         },
         None if fields.iter().any(|(name, _)| name == "allProjects") => Ok(ProjectScope::AllProjects),
         None => Err(invalid(format!("Unknown project scope: {}", Value::from(Tree::Object(fields))))),

@@ -16,9 +16,9 @@ pub(super) fn snake_case(name: &str) -> String {
 /// The value with the keys of so many levels of objects in snake case.
 pub(super) fn snake_keys(value: Value, levels: u32) -> Value {
     match (value, levels.checked_sub(1)) {
-        (Value::Object(fields), Some(below)) => {
-            Value::Object(fields.into_iter().map(|(name, value)| (snake_case(&name), snake_keys(value, below))).collect())
-        }
+        (Value::Object(fields), Some(below)) => Value::Object(
+            fields.into_iter().map(|(name, value)| (snake_case(&name), snake_keys(value, below))).collect(),
+        ),
         (value, _) => value,
     }
 }

@@ -1,0 +1,223 @@
+//! What can be compared.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::error::Error;
+
+use super::acl::Acl;
+use super::capability::Capability;
+use super::load::{self, Rules, invalid, parse, within};
+use super::project_capability::{self, ProjectCapability};
+use super::tree::Tree;
+
+/// What one side of a [comparison](super::compare_capabilities) can be:
+///
+/// - capabilities: one, several, or `()` for none;
+/// - groups, of which all capabilities count;
+/// - the answer to a [token inspection](super::TokenInspection), or entries of it, of which those for the project count;
+/// - any of these as JSON: a [`Value`] or a text, which may also be YAML. A list may be in an object as its `items`, as
+///   platforms answer;
+/// - slices, vectors and arrays of all these.
+///
+/// Capabilities in JSON are read [leniently](super::Loading::Lenient) where they are in a group or in a token inspection, or are what
+/// somebody has. Those that somebody wants are read strictly, but for their actions: one that is not known is
+/// reported missing.
+pub trait Comparable {
+    /// Adds what this is to one side.
+    #[doc(hidden)]
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error>;
+}
+
+/// One side of a comparison.
+pub struct Side<'a> {
+    role: Role,
+    project: Option<&'a str>,
+    entries: Vec<Entry<'a>>,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Role {
+    /// What somebody has.
+    Existing,
+    /// What somebody wants to have.
+    Desired,
+}
+
+pub(super) struct Entry<'a> {
+    pub(super) capability: Cow<'a, Capability>,
+    /// Whether it is from a token inspection.
+    pub(super) is_of_token: bool,
+}
+
+impl<'a> Side<'a> {
+    pub(super) fn of(
+        comparable: &'a (impl Comparable + ?Sized),
+        role: Role,
+        project: Option<&'a str>,
+    ) -> Result<Self, Error> {
+        let mut side = Self { role, project, entries: Vec::new() };
+        comparable.add_to(&mut side)?;
+        Ok(side)
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {
+        self.entries.iter()
+    }
+
+    fn add(&mut self, capability: Cow<'a, Capability>, is_of_token: bool) {
+        self.entries.push(Entry { capability, is_of_token });
+    }
+
+    /// Whether an entry of a token counts, from the projects that it is for.
+    fn counts(&self, entry: &ProjectCapability) -> Result<bool, Error> {
+        let project = self.project.ok_or_else(|| {
+            invalid("what a token may do depends on the project: say for which the capabilities are compared")
+        })?;
+        Ok(entry.is_for(project))
+    }
+
+    fn rules(&self) -> Rules {
+        match self.role {
+            Role::Existing => Rules::LENIENT,
+            Role::Desired => Rules::WISH,
+        }
+    }
+
+    fn add_text(&mut self, text: &[u8]) -> Result<(), Error> {
+        match parse(text)?.0 {
+            Tree::Text(_) => Err(invalid("a capability is an object, and not a text")),
+            tree => self.add_tree(tree, self.rules()),
+        }
+    }
+
+    fn add_tree(&mut self, tree: Tree<'_>, rules: Rules) -> Result<(), Error> {
+        match tree {
+            Tree::List(items) => self.add_list(items, rules),
+            Tree::Texts(texts) => {
+                let added = |(i, text): (usize, Box<str>)| {
+                    self.add_text(text.as_bytes()).map_err(|error| within(&i.to_string(), error))
+                };
+                texts.into_iter().enumerate().try_for_each(added)
+            }
+            Tree::Text(text) => self.add_text(text.as_bytes()),
+            Tree::Object(fields) => self.add_object(fields, rules),
+            other @ (Tree::Ids(_) | Tree::Id(_) | Tree::Other(_)) => {
+                Err(invalid(format!("a capability is an object, and not {}", other.what())))
+            }
+        }
+    }
+
+    fn add_list(&mut self, items: Vec<Tree<'_>>, rules: Rules) -> Result<(), Error> {
+        let added =
+            |(i, item): (usize, Tree<'_>)| self.add_tree(item, rules).map_err(|error| within(&i.to_string(), error));
+        items.into_iter().enumerate().try_for_each(added)
+    }
+
+    fn add_object(&mut self, mut fields: Vec<(Cow<'_, str>, Tree<'_>)>, rules: Rules) -> Result<(), Error> {
+        let at = |name: &str| fields.iter().position(|(field, _)| field == name);
+        let is_acl = || fields.iter().any(|(name, _)| Acl::of(name).is_some());
+        if project_capability::is_entry(&fields) {
+            let entry = project_capability::load(Tree::Object(fields), Rules::LENIENT)?;
+            if self.counts(&entry)? {
+                self.add(Cow::Owned(entry.capability), true);
+            }
+            return Ok(());
+        }
+        if is_acl() {
+            return self.add_capability(Tree::Object(fields), rules);
+        }
+        if let Some(at) = at("items") {
+            let (_, items) = fields.swap_remove(at);
+            return self.add_tree(items, rules).map_err(|error| within("items", error));
+        }
+        if let Some(at) = at("capabilities") {
+            let (_, capabilities) = fields.swap_remove(at);
+            return match capabilities {
+                Tree::Other(Value::Null) => Ok(()),
+                // What a platform says, whoever asks.
+                capabilities => {
+                    self.add_tree(capabilities, Rules::LENIENT).map_err(|error| within("capabilities", error))
+                }
+            };
+        }
+        // A group need not have any.
+        let is_text = |name: &str| at(name).is_some_and(|at| matches!(fields[at].1, Tree::Text(_)));
+        if is_text("name") || is_text("subject") {
+            return Ok(());
+        }
+        self.add_capability(Tree::Object(fields), rules)
+    }
+
+    fn add_capability(&mut self, tree: Tree<'_>, rules: Rules) -> Result<(), Error> {
+        let capability = load::capability(tree, rules)?;
+        self.add(Cow::Owned(capability), false);
+        Ok(())
+    }
+}
+
+impl Comparable for () {
+    fn add_to<'a>(&'a self, _: &mut Side<'a>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Comparable for Capability {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        side.add(Cow::Borrowed(self), false);
+        Ok(())
+    }
+}
+
+impl Comparable for ProjectCapability {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        if side.counts(self)? {
+            side.add(Cow::Borrowed(&self.capability), true);
+        }
+        Ok(())
+    }
+}
+
+impl Comparable for Value {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        side.add_tree(load::tree(self)?, side.rules())
+    }
+}
+
+/// JSON or YAML.
+impl Comparable for str {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        side.add_text(self.as_bytes())
+    }
+}
+
+impl Comparable for String {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        self.as_str().add_to(side)
+    }
+}
+
+impl<T: Comparable + ?Sized> Comparable for &T {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        (**self).add_to(side)
+    }
+}
+
+impl<T: Comparable> Comparable for [T] {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        self.iter().try_for_each(|item| item.add_to(side))
+    }
+}
+
+impl<T: Comparable> Comparable for Vec<T> {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        self.as_slice().add_to(side)
+    }
+}
+
+impl<T: Comparable, const N: usize> Comparable for [T; N] {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        self.as_slice().add_to(side)
+    }
+}
