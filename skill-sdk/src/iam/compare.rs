@@ -378,8 +378,12 @@ impl<'a> Lacking<'a> {
             if plain {
                 add(Form::Plain(kind));
             }
-            sorted(ids).into_iter().for_each(|id| add(Form::Ids(kind, smallvec![id])));
-            sorted(texts).into_iter().for_each(|text| add(Form::Texts(kind, smallvec![text.into()])));
+            for id in sorted(ids) {
+                add(Form::Ids(kind, smallvec![id]));
+            }
+            for text in sorted(texts) {
+                add(Form::Texts(kind, smallvec![text.into()]));
+            }
             for (name, table) in sorted(tables) {
                 add(Form::Tables(vec![Database {
                     name: name.into(),

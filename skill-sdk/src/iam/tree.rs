@@ -184,12 +184,11 @@ fn unique<'a>(fields: Vec<(Cow<'a, str>, Tree<'a>)>) -> Vec<(Cow<'a, str>, Tree<
     let mut places: HashMap<Cow<'a, str>, usize> = HashMap::new();
     let mut kept: Vec<(Cow<'a, str>, Tree<'a>)> = Vec::with_capacity(fields.len());
     for (name, value) in fields {
-        match places.get(&name) {
-            Some(&place) => kept[place].1 = value,
-            None => {
-                places.insert(name.clone(), kept.len());
-                kept.push((name, value));
-            }
+        if let Some(&place) = places.get(&name) {
+            kept[place].1 = value;
+        } else {
+            places.insert(name.clone(), kept.len());
+            kept.push((name, value));
         }
     }
     kept
