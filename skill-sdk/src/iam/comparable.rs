@@ -206,7 +206,8 @@ impl<T: Comparable + ?Sized> Comparable for &T {
 
 impl<T: Comparable> Comparable for [T] {
     fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
-        self.iter().try_for_each(|item| item.add_to(side))
+        let mut items = self.iter().enumerate();
+        items.try_for_each(|(i, item)| item.add_to(side).map_err(|error| within(&i.to_string(), error)))
     }
 }
 

@@ -252,13 +252,13 @@ impl<'a> Held<'a> {
         let get = |action: &'a Action, kind| self.0.get(&(acl, action, kind));
         let equal = get(action, kind);
         if exactly {
-            return Covering { everything: false, whole_databases: false, sets: [equal, None] };
+            return Covering { everything: false, whole_databases: false, equal, spaces: None };
         }
         // Whoever may write instances may write their properties.
         let writes = acl == Acl::DataModelInstances && *action == Action::WriteProperties;
         let write = |kind| if writes { get(&WRITE, kind) } else { None };
         let everything = get(action, ScopeKind::All).or_else(|| write(ScopeKind::All)).is_some();
-        Covering { everything, whole_databases: true, sets: [equal, write(ScopeKind::SpaceId)] }
+        Covering { everything, whole_databases: true, equal, spaces: write(ScopeKind::SpaceId) }
     }
 }
 
@@ -311,12 +311,23 @@ struct Covering<'h, 'a> {
     everything: bool,
     /// Whether a database covers its tables.
     whole_databases: bool,
-    sets: [Option<&'h Set<'a>>; 2],
+    /// Grants for the same action in the same kind of scope.
+    equal: Option<&'h Set<'a>>,
+    /// Spaces that may be written, where that counts.
+    spaces: Option<&'h Set<'a>>,
 }
 
 impl Covering<'_, '_> {
-    fn any(&self, is_in: impl Fn(&Set<'_>) -> bool) -> bool {
-        self.everything || self.sets.iter().flatten().any(|set| is_in(set))
+    fn has_id(&self, id: i64) -> bool {
+        self.equal.is_some_and(|set| set.ids.contains(&id))
+    }
+
+    fn has_text(&self, text: &str) -> bool {
+        [self.equal, self.spaces].into_iter().flatten().any(|set| set.texts.contains(text))
+    }
+
+    fn has_table(&self, table: &(&str, Option<&str>)) -> bool {
+        self.equal.is_some_and(|set| set.tables.contains(table))
     }
 }
 
@@ -348,19 +359,18 @@ impl<'a> Lacking<'a> {
         }
         let entries = self.0.entry(key).or_default();
         match &scope.0 {
-            Form::Plain(_) => entries.plain |= !held.any(|_| true),
+            Form::Plain(_) => entries.plain |= held.equal.is_none(),
             Form::Ids(_, ids) => {
-                entries.ids.extend(ids.iter().filter(|id| !held.any(|set| set.ids.contains(id))));
+                entries.ids.extend(ids.iter().filter(|id| !held.has_id(**id)));
             }
             Form::Texts(_, texts) => {
                 let texts = texts.iter().map(|text| &**text);
-                entries.texts.extend(texts.filter(|text| !held.any(|set| set.texts.contains(text))));
+                entries.texts.extend(texts.filter(|text| !held.has_text(text)));
             }
             Form::Tables(databases) => {
-                let is_held = |entry: &(&str, Option<&str>)| held.any(|set| set.tables.contains(entry));
                 for database in databases {
-                    if !(held.whole_databases && is_held(&(&database.name, None))) {
-                        entries.tables.extend(tables(database).filter(|entry| !is_held(entry)));
+                    if !(held.whole_databases && held.has_table(&(&database.name, None))) {
+                        entries.tables.extend(tables(database).filter(|table| !held.has_table(table)));
                     }
                 }
             }
