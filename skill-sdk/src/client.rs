@@ -22,7 +22,7 @@
 //!
 //! # Calls that fail
 //!
-//! Every method that calls the platform fails alike:
+//! Every method that calls the platform fails alike (those of [`iam`](crate::iam#calls-that-fail) in a few things otherwise):
 //!
 //! - [`Code::TokenExpired`] or [`Code::TokenInvalid`] when the token is refused, or is known to be past its end;
 //! - [`Code::PlatformUnavailable`] when there is no answer, for an answer that is not what it should be, and for the statuses
@@ -58,6 +58,7 @@ use url::Url;
 use crate::auth::login::{self, Defaults};
 use crate::auth::{AccessToken, Environment, ProcessEnvironment, TokenSource};
 use crate::error::{Code, Error};
+use crate::iam::Iam;
 use crate::message::Message;
 
 pub use activations::Activation;
@@ -95,7 +96,7 @@ mod from_message;
 pub mod info;
 mod list;
 pub mod models;
-mod nullable;
+pub(crate) mod nullable;
 mod pool;
 pub(crate) mod refusal;
 mod replace;
@@ -110,7 +111,7 @@ pub mod skills;
 pub mod tls;
 mod trace;
 pub mod types;
-mod withheld;
+pub(crate) mod withheld;
 
 /// The version of the platform's API that paths name unless told otherwise (contract "fabric-auth", section 1).
 const DEFAULT_API_VERSION: u32 = 4;
@@ -215,14 +216,15 @@ impl Client {
         self.changed(|client| client.terms.set_timeout(timeout))
     }
 
-    /// The same client with another number of repetitions of a call that fails: 3 unless set. What is repeated, and when,
-    /// the [module](crate::client#calls-that-fail) says.
+    /// The same client with another number of repetitions of a call that fails: 3 unless set, and 9 for
+    /// [`iam`](Self::iam). What is repeated, and when, the [module](crate::client#calls-that-fail) says.
     pub fn with_retries(&self, retries: u32) -> Self {
-        self.changed(|client| client.terms.retries = retries)
+        self.changed(|client| client.terms.retries = Some(retries))
     }
 
     /// The same client with another limit for the body of a call, in bytes of JSON as it is sent: 500 KiB unless set. What is
-    /// larger is refused before it is sent: store it in managed content, which has no limit, and send its key.
+    /// larger is refused before it is sent: store it in managed content, which has no limit, and send its key. For
+    /// [`iam`](Self::iam) there is no limit.
     pub fn with_body_limit(&self, bytes: usize) -> Self {
         self.changed(|client| client.terms.body_limit = bytes)
     }
@@ -275,6 +277,11 @@ impl Client {
     /// Experiments of the project, and their runs.
     pub fn experiments(&self) -> Experiments {
         Experiments::new(self.clone())
+    }
+
+    /// Identity and access management of the project, on Cognite Data Fusion.
+    pub fn iam(&self) -> Iam {
+        Iam::new(self.clone())
     }
 
     /// Models of the project.

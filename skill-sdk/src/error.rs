@@ -14,11 +14,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use code::{Code, UnknownCode};
+pub use items::ItemOutcomes;
 
 mod code;
+mod items;
 
 /// A result whose error is, unless said otherwise, a [`SkillError`].
 pub type Result<T, E = SkillError> = std::result::Result<T, E>;
@@ -46,42 +48,98 @@ struct Inner {
 /// error but hide its type: `anyhow` when it is boxed again, [`std::io::Error`] when its source is asked for.
 struct Class {
     code: Code,
-    missing: Vec<Value>,
-    pointer: Option<String>,
-    http_status: Option<u16>,
-    details: Option<Value>,
+    facts: Facts,
+    /// Whether what failed may have been done nevertheless.
+    may_be_done: bool,
     source: Option<BoxError>,
+}
+
+/// What is known of a failure beside its code, in the form in which it crosses the boundary of a library.
+#[derive(Clone, Default, Deserialize, Serialize)]
+struct Facts {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    duplicated: Vec<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pointer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    details: Option<Value>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    extra: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    items: Option<ItemOutcomes>,
 }
 
 impl Error {
     /// A failure of the given kind. The detail says what happened to this invocation, for a person to read.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let detail = shorten(detail.into());
-        let class = Class { code, missing: Vec::new(), pointer: None, http_status: None, details: None, source: None };
+        let class = Class { code, facts: Facts::default(), may_be_done: false, source: None };
         Self(Box::new(Inner { detail, class }))
     }
 
     /// Names what is missing: keys of the message, or capabilities.
     pub fn with_missing<T: Into<Value>>(mut self, missing: impl IntoIterator<Item = T>) -> Self {
-        self.0.class.missing = missing.into_iter().map(Into::into).collect();
+        self.0.class.facts.missing = missing.into_iter().map(Into::into).collect();
         self
     }
 
     /// Says which field is bad, as a JSON pointer (RFC 6901).
     pub fn with_pointer(mut self, pointer: impl Into<String>) -> Self {
-        self.0.class.pointer = Some(pointer.into());
+        self.0.class.facts.pointer = Some(pointer.into());
         self
     }
 
     /// Records the HTTP status with which a platform refused.
     pub fn with_http_status(mut self, status: u16) -> Self {
-        self.0.class.http_status = Some(status);
+        self.0.class.facts.http_status = Some(status);
         self
     }
 
     /// Records what a platform said in particular about why it refused.
     pub(crate) fn with_details(mut self, details: Value) -> Self {
-        self.0.class.details = Some(details);
+        self.0.class.facts.details = Some(details);
+        self
+    }
+
+    /// Names what is there already.
+    pub(crate) fn with_duplicated(mut self, duplicated: Vec<Value>) -> Self {
+        self.0.class.facts.duplicated = duplicated;
+        self
+    }
+
+    /// Records by which id a platform knows the request.
+    pub(crate) fn with_request_id(mut self, id: String) -> Self {
+        self.0.class.facts.request_id = Some(id);
+        self
+    }
+
+    /// Records what else a platform said.
+    pub(crate) fn with_extra(mut self, extra: Map<String, Value>) -> Self {
+        self.0.class.facts.extra = extra;
+        self
+    }
+
+    /// Records what became of the items of the call.
+    pub(crate) fn with_items(mut self, items: ItemOutcomes) -> Self {
+        self.0.class.facts.items = Some(items);
+        self
+    }
+
+    /// Records whether what failed may have been done nevertheless.
+    pub(crate) fn with_possible_effect(mut self, may_be_done: bool) -> Self {
+        self.0.class.may_be_done |= may_be_done;
+        self
+    }
+
+    /// Says more, at the end of the detail.
+    pub(crate) fn with_more(mut self, more: &str) -> Self {
+        self.0.detail = shorten(format!("{}{more}", self.0.detail));
         self
     }
 
@@ -106,27 +164,54 @@ impl Error {
         &self.0.detail
     }
 
-    /// What is missing; empty where nothing is.
+    /// What is missing: keys of the message, capabilities, or what a platform has not got. Empty where nothing is.
     pub fn missing(&self) -> &[Value] {
-        &self.0.class.missing
+        &self.0.class.facts.missing
     }
 
     /// The JSON pointer (RFC 6901) of the bad field: within the payload for [`Code::InvalidPayload`], within the
     /// message for [`Code::InvalidMessage`].
     pub fn pointer(&self) -> Option<&str> {
-        self.0.class.pointer.as_deref()
+        self.0.class.facts.pointer.as_deref()
     }
 
     /// The HTTP status with which a platform refused, if one did.
     pub fn http_status(&self) -> Option<u16> {
-        self.0.class.http_status
+        self.0.class.facts.http_status
     }
 
     /// What a platform said in particular about why it refused, if it did: an object of paths with a `message` each, or a list
     /// of objects with `path` and `message`, or with `name` and `type` of what depends on the thing (contract "fabric-api",
     /// section 1). The detail has it as text.
     pub fn details(&self) -> Option<&Value> {
-        self.0.class.details.as_ref()
+        self.0.class.facts.details.as_ref()
+    }
+
+    /// What a platform has already and was to make, such as `{"name": "x"}`; empty where it did not say (contract "cdf-iam",
+    /// section 4).
+    pub fn duplicated(&self) -> &[Value] {
+        &self.0.class.facts.duplicated
+    }
+
+    /// By which id the platform knows the request (`X-Request-ID`), if it said so. The detail has it too.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.class.facts.request_id.as_deref()
+    }
+
+    /// What else a platform said about why it refused: the fields of the body's `error` that have no method here (contract
+    /// "cdf-iam", section 4).
+    pub fn extra(&self) -> &Map<String, Value> {
+        &self.0.class.facts.extra
+    }
+
+    /// What became of each item of a call with many, some of which failed. The detail has the numbers.
+    pub fn items(&self) -> Option<&ItemOutcomes> {
+        self.0.class.facts.items.as_ref()
+    }
+
+    /// Whether what failed may have been done nevertheless: nobody could say.
+    pub(crate) fn may_be_done(&self) -> bool {
+        self.0.class.may_be_done
     }
 
     /// Whether the token had expired: seen in its claims, or said by a platform.
@@ -134,9 +219,27 @@ impl Error {
         self.code() == Code::TokenExpired
     }
 
-    /// Whether a platform answered that there is no such thing: status 404, and nothing said of the token.
+    /// Whether a platform answered that there is no such thing: status 404, or 400 or 422 with what is
+    /// [`missing`](Self::missing), and nothing said of the token.
     pub fn is_not_found(&self) -> bool {
-        self.code() == Code::SkillFailed && self.http_status() == Some(404)
+        let says_so = match self.http_status() {
+            Some(404) => true,
+            Some(400 | 422) => !self.missing().is_empty(),
+            _ => false,
+        };
+        says_so && self.code() == Code::SkillFailed
+    }
+
+    /// Whether a platform answered that it has such a thing already: status 409, with what is
+    /// [`duplicated`](Self::duplicated).
+    pub fn is_duplicated(&self) -> bool {
+        self.http_status() == Some(409) && !self.duplicated().is_empty()
+    }
+
+    /// Whether the token is the reason: there is none, it is not valid, it has expired, or a platform answered 401.
+    pub fn is_unauthorized(&self) -> bool {
+        let of_token = matches!(self.code(), Code::TokenMissing | Code::TokenInvalid | Code::TokenExpired);
+        of_token || self.http_status() == Some(401)
     }
 
     /// The detail followed by every cause, joined with `: `.
@@ -159,6 +262,10 @@ impl fmt::Debug for Error {
             .field("missing", &self.missing())
             .field("pointer", &self.pointer())
             .field("http_status", &self.http_status())
+            .field("duplicated", &self.duplicated())
+            .field("request_id", &self.request_id())
+            .field("extra", &self.extra())
+            .field("items", &self.items())
             .field("source", &self.0.class.source)
             .finish()
     }
@@ -255,10 +362,8 @@ impl From<SkillError> for Error {
                 if let Some(class) = find(&*other) {
                     let to = &mut error.0.class;
                     to.code = class.code;
-                    to.missing.clone_from(&class.missing);
-                    to.pointer.clone_from(&class.pointer);
-                    to.http_status = class.http_status;
-                    to.details.clone_from(&class.details);
+                    to.facts = class.facts.clone();
+                    to.may_be_done = class.may_be_done;
                 }
                 error
             }
@@ -323,14 +428,8 @@ fn shorten(mut text: String) -> String {
 pub(crate) struct Wire<'a> {
     code: Cow<'a, str>,
     detail: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "<[Value]>::is_empty")]
-    missing: Cow<'a, [Value]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pointer: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    http_status: Option<u16>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    details: Option<Cow<'a, Value>>,
+    #[serde(flatten)]
+    facts: Cow<'a, Facts>,
 }
 
 impl<'a> From<&'a Error> for Wire<'a> {
@@ -338,10 +437,7 @@ impl<'a> From<&'a Error> for Wire<'a> {
         Self {
             code: error.code().as_str().into(),
             detail: error.chain().into(),
-            missing: error.missing().into(),
-            pointer: error.pointer().map(Into::into),
-            http_status: error.http_status(),
-            details: error.details().map(Cow::Borrowed),
+            facts: Cow::Borrowed(&error.0.class.facts),
         }
     }
 }
@@ -350,10 +446,8 @@ impl From<Wire<'_>> for Error {
     fn from(wire: Wire<'_>) -> Self {
         // A library of the same ABI but a newer table may know a code that this host does not.
         let code = Code::from_str(&wire.code).unwrap_or(Code::SkillFailed);
-        let mut error = Error::new(code, wire.detail).with_missing(wire.missing.into_owned());
-        error.0.class.pointer = wire.pointer.map(Cow::into_owned);
-        error.0.class.http_status = wire.http_status;
-        error.0.class.details = wire.details.map(Cow::into_owned);
+        let mut error = Error::new(code, wire.detail);
+        error.0.class.facts = wire.facts.into_owned();
         error
     }
 }

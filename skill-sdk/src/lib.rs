@@ -47,6 +47,7 @@
 //!
 //! - [`auth`]: tokens, and where they come from
 //! - [`client`]: the platform's API
+//! - [`iam`]: who may do what
 //! - [`plugin`]: the boundary between host and library
 //! - [`logging`]: how events become log records
 //! - `testing` (feature `testing`): messages, tokens and contexts for unit tests
@@ -58,7 +59,7 @@
 
 pub use client::Client;
 pub use context::Context;
-pub use error::{Code, Error, Result, SkillError, UnknownCode};
+pub use error::{Code, Error, ItemOutcomes, Result, SkillError, UnknownCode};
 pub use invocation::{Invocation, Running};
 pub use message::Message;
 pub use redact::{redact, redact_secrets};

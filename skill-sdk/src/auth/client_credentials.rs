@@ -146,6 +146,16 @@ impl ClientCredentials {
         self
     }
 
+    /// Who the program is.
+    pub fn client_id(&self) -> &str {
+        &self.grant.client_id
+    }
+
+    /// What proves it.
+    pub fn client_secret(&self) -> &SecretString {
+        &self.grant.client_secret
+    }
+
     fn fetch(&self) -> impl Future<Output = Result<AccessToken, Error>> + Send + use<> {
         let grant = self.grant.clone();
         async move { grant.fetch().await }
@@ -212,6 +222,10 @@ impl TokenSource for ClientCredentials {
 
     fn renew<'a>(&'a self, refused: &'a AccessToken) -> TokenFuture<'a, Option<AccessToken>> {
         Box::pin(self.current.other_than(refused, || self.fetch()))
+    }
+
+    fn client_credentials(&self) -> Option<&ClientCredentials> {
+        Some(self)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::auth::AccessToken;
+use crate::auth::{AccessToken, ClientCredentials};
 use crate::error::{Code, Error};
 
 /// What a [`TokenSource`] gives, when it comes.
@@ -29,6 +29,12 @@ pub trait TokenSource: Send + Sync {
         let _ = refused;
         Box::pin(std::future::ready(Ok(None)))
     }
+
+    /// The client credentials that the tokens come from; `None` of any other source. A session can be created with them
+    /// (contract "cdf-iam", section 3).
+    fn client_credentials(&self) -> Option<&ClientCredentials> {
+        None
+    }
 }
 
 impl<S: TokenSource + ?Sized> TokenSource for Arc<S> {
@@ -39,6 +45,10 @@ impl<S: TokenSource + ?Sized> TokenSource for Arc<S> {
     fn renew<'a>(&'a self, refused: &'a AccessToken) -> TokenFuture<'a, Option<AccessToken>> {
         (**self).renew(refused)
     }
+
+    fn client_credentials(&self) -> Option<&ClientCredentials> {
+        (**self).client_credentials()
+    }
 }
 
 impl<S: TokenSource + ?Sized> TokenSource for Box<S> {
@@ -48,6 +58,10 @@ impl<S: TokenSource + ?Sized> TokenSource for Box<S> {
 
     fn renew<'a>(&'a self, refused: &'a AccessToken) -> TokenFuture<'a, Option<AccessToken>> {
         (**self).renew(refused)
+    }
+
+    fn client_credentials(&self) -> Option<&ClientCredentials> {
+        (**self).client_credentials()
     }
 }
 

@@ -79,12 +79,17 @@ impl Body {
         self
     }
 
-    /// Its length in bytes, of one that is in memory.
-    pub(super) fn size(&self) -> Option<usize> {
+    /// The bytes of one that is in memory.
+    pub(super) fn bytes(&self) -> Option<&Bytes> {
         match &self.kind {
-            Kind::Bytes(bytes) => Some(bytes.len()),
+            Kind::Bytes(bytes) => Some(bytes),
             Kind::File { .. } | Kind::Stream(_) => None,
         }
+    }
+
+    /// Its length in bytes, of one that is in memory.
+    pub(super) fn size(&self) -> Option<usize> {
+        self.bytes().map(Bytes::len)
     }
 
     /// Whether there can be another attempt with it.

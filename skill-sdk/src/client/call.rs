@@ -1,16 +1,25 @@
 //! A request that has not been sent.
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use std::collections::HashSet;
+use std::io::{self, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 use url::Url;
 
 use crate::error::{Code, Error};
 
 use super::body::Body;
-use super::retry::{Cause, Repeat};
+use super::retry::{Cause, Failure, Repeat, Rules};
 use super::withheld::Withheld;
+
+/// Most bytes of a body that are compressed where a call is made: more would keep other tasks waiting.
+const COMPRESSED_AT_ONCE: usize = 64 * 1024;
 
 /// A request that has not been sent.
 pub(crate) struct Call {
@@ -26,6 +35,9 @@ pub(super) struct Head {
     pub(super) failure: String,
     pub(super) wait: Wait,
     pub(super) repeat: Repeat,
+    pub(super) rules: Rules,
+    /// The ids that it deletes, of one that does so by another method than DELETE.
+    pub(super) deletes: Vec<i64>,
     pub(super) headers: HeaderMap,
     pub(super) form: Option<Form>,
     /// What of its body no error may show.
@@ -59,7 +71,9 @@ impl Call {
         let repeat = if method.is_idempotent() { Repeat::Idempotent } else { Repeat::Unprocessed };
         let (failure, wait, headers, form) = (failure.into(), Wait::Whole, HeaderMap::new(), None);
         let withheld = Withheld::default();
-        Self { head: Head { method, url, failure, wait, repeat, headers, form, withheld }, body: None }
+        let (rules, deletes) = (Rules::Fabric, Vec::new());
+        let head = Head { method, url, failure, wait, repeat, rules, deletes, headers, form, withheld };
+        Self { head, body: None }
     }
 
     pub(crate) fn get(url: Url, failure: impl Into<String>) -> Self {
@@ -101,6 +115,19 @@ impl Call {
     /// When it may be repeated, if its method does not tell.
     pub(crate) fn repeat(mut self, repeat: Repeat) -> Self {
         self.head.repeat = repeat;
+        self
+    }
+
+    /// By whose rules it is repeated, if not by those of Cortex Fabric. The limit for the body of a call is Cortex Fabric's
+    /// too.
+    pub(crate) fn rules(mut self, rules: Rules) -> Self {
+        self.head.rules = rules;
+        self
+    }
+
+    /// The ids that it deletes: see [`is_gone_for`](Self::is_gone_for).
+    pub(crate) fn deletes(mut self, ids: Vec<i64>) -> Self {
+        self.head.deletes = ids;
         self
     }
 
@@ -151,6 +178,26 @@ impl Call {
         Ok(self.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(json))
     }
 
+    /// With its body compressed, if that is in memory (RFC 9110, section 8.4.1.3).
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Internal`] when that cannot be done.
+    pub(crate) async fn gzip(self) -> Result<Self, Error> {
+        let Some(bytes) = self.body.as_ref().and_then(Body::bytes).cloned() else { return Ok(self) };
+        let compressed = if bytes.len() <= COMPRESSED_AT_ONCE {
+            compressed(&bytes)
+        } else {
+            spawn_blocking(move || compressed(&bytes)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+        };
+        let failed = |error| {
+            let detail = format!("{}: the body cannot be compressed", self.head.failure);
+            Error::new(Code::Internal, detail).with_source(error)
+        };
+        let compressed = compressed.map_err(failed)?;
+        Ok(self.header(CONTENT_ENCODING, HeaderValue::from_static("gzip")).body(compressed))
+    }
+
     /// Refuses a short call whose body in memory has more bytes.
     ///
     /// # Errors
@@ -158,21 +205,29 @@ impl Call {
     /// [`Code::SkillFailed`], with both numbers, and what to do instead.
     pub(super) fn check_size(&self, limit: usize) -> Result<(), Error> {
         match self.body.as_ref().and_then(Body::size) {
-            Some(size) if size > limit && self.head.wait == Wait::Whole => Err(Error::new(
-                Code::SkillFailed,
-                format!(
-                    "{}: the body is {size} bytes, over the limit of {limit}; store large input in managed content and send \
+            Some(size) if size > limit && self.head.wait == Wait::Whole && self.head.rules == Rules::Fabric => {
+                Err(Error::new(
+                    Code::SkillFailed,
+                    format!(
+                        "{}: the body is {size} bytes, over the limit of {limit}; store large input in managed content and send \
                      its key",
-                    self.head.failure
-                ),
-            )),
+                        self.head.failure
+                    ),
+                ))
+            }
             _ => Ok(()),
         }
     }
 
-    /// Whether it has failed because what it deletes is not there.
-    pub(super) fn is_gone_for(&self, cause: Cause) -> bool {
-        self.head.method == Method::DELETE && cause == Cause::Refused(StatusCode::NOT_FOUND)
+    /// Whether it has failed because what it deletes is not there: none of it, if that is several things.
+    pub(super) fn is_gone_for(&self, failure: &Failure) -> bool {
+        if self.head.method == Method::DELETE {
+            return failure.cause == Cause::Refused(StatusCode::NOT_FOUND);
+        }
+        let id = |missing: &Value| missing.get("id").unwrap_or(missing).as_i64();
+        let missing: HashSet<i64> = failure.error.missing().iter().filter_map(id).collect();
+        let deletes = &self.head.deletes;
+        !deletes.is_empty() && failure.error.is_not_found() && deletes.iter().all(|id| missing.contains(id))
     }
 
     /// With the body as a field of a form.
@@ -180,4 +235,10 @@ impl Call {
         self.head.form = Some(form);
         self
     }
+}
+
+fn compressed(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }

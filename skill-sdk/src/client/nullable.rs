@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 /// Reads `null` as what is empty.
-pub(super) fn or_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn or_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,

@@ -6,21 +6,33 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::auth::AccessToken;
 use crate::error::{Code, Error};
 
 use super::withheld::{LEFT_OUT, Withheld};
 
-/// Most bytes of a refusal that are read.
+/// Most bytes of a refusal that are read: it may name all items of a call.
+pub(super) const MOST_READ: usize = 1024 * 1024;
+
+/// Most bytes of it that are searched for secrets that the call carried, or for words in what is not JSON.
 pub(super) const LONGEST: usize = 64 * 1024;
+
+/// Most things that are missing, or there already, that are shown.
+const LISTED: usize = 10;
 
 /// Most characters of it that are shown.
 const SHOWN: usize = 500;
 
 /// The header that says why a token was refused.
 const AUTH_ERROR: HeaderName = HeaderName::from_static("x-auth-error");
+
+/// The header that says by which id a platform knows a request (contract "cdf-iam", section 4).
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header that says whether a call may be repeated (contract "cdf-iam", section 5).
+const MAY_BE_REPEATED: HeaderName = HeaderName::from_static("cdf-is-auto-retryable");
 
 /// Whether an answer says that the token is no good (contract "fabric-auth", section 7).
 pub(super) fn is_of_token(status: StatusCode, headers: &HeaderMap) -> bool {
@@ -46,7 +58,8 @@ impl Refusal<'_> {
     /// The failure that it is, of a call that carried this token.
     pub(super) fn error(&self, failure: &str, token: Option<&AccessToken>) -> Error {
         let status = self.status.as_u16();
-        let Said { message, details, reasons } = self.said(token);
+        let Said { body, reasons, request_id } = self.said(token);
+        let InBody { message, details, missing, duplicated, extra } = body;
         let error = if is_of_token(self.status, self.headers) {
             self.of_token(failure, token, reasons)
         } else {
@@ -54,7 +67,31 @@ impl Refusal<'_> {
             let colon = if message.is_empty() { "" } else { ": " };
             Error::new(code, format!("{failure}: the platform answered {status}{colon}{message}"))
         };
-        details.into_iter().fold(error, Error::with_details).with_http_status(status)
+        let error = details.into_iter().fold(error, Error::with_details).with_http_status(status);
+        let error = error.with_missing(missing).with_duplicated(duplicated).with_extra(extra);
+        match request_id {
+            Some(id) => error.with_more(&format!(" (request {id})")).with_request_id(id),
+            None => error,
+        }
+    }
+
+    /// Whether it says that the call may be repeated: in a header, or as `isAutoRetryable` in the body's `error` (contract
+    /// "cdf-iam", section 5).
+    pub(super) fn invites_repetition(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Body {
+            error: Marks,
+        }
+
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Marks {
+            is_auto_retryable: bool,
+        }
+
+        let in_header =
+            self.headers.get(MAY_BE_REPEATED).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+        in_header || serde_json::from_slice(self.body).is_ok_and(|body: Body| body.error.is_auto_retryable)
     }
 
     fn of_token(&self, failure: &str, token: Option<&AccessToken>, mut said: Vec<String>) -> Error {
@@ -74,32 +111,44 @@ impl Refusal<'_> {
     /// What its headers and its body say, if none of that repeats what the call carried.
     fn said(&self, token: Option<&AccessToken>) -> Said {
         let header = |name| self.headers.get_all(name).iter().map(HeaderValue::as_bytes);
-        let texts = header(AUTH_ERROR).chain([self.body]).chain(header(WWW_AUTHENTICATE));
+        let texts = header(AUTH_ERROR).chain([self.body]).chain(header(WWW_AUTHENTICATE)).chain(header(REQUEST_ID));
         if self.withheld.is_repeated_by(texts) {
-            return Said { message: LEFT_OUT.to_owned(), details: None, reasons: vec![LEFT_OUT.to_owned()] };
+            let body = InBody { message: LEFT_OUT.to_owned(), ..InBody::default() };
+            return Said { body, reasons: vec![LEFT_OUT.to_owned()], request_id: None };
         }
         // Whoever refuses a token may repeat it.
         let secrets = token.map(|token| std::slice::from_ref(token.secret())).unwrap_or_default();
         let words = |text: &[u8]| words(text, secrets);
-        let (message, details) = in_body(self.body, words);
+        let body = in_body(self.body, words);
         let (before, after) = (header(AUTH_ERROR).map(words), header(WWW_AUTHENTICATE).map(words));
-        let reasons = before.chain([message.clone()]).chain(after).collect();
-        Said { message, details, reasons }
+        let reasons = before.chain([body.message.clone()]).chain(after).collect();
+        let request_id = header(REQUEST_ID).map(words).find(|id| !id.is_empty());
+        Said { body, reasons, request_id }
     }
 }
 
 /// What a refusal says, fit to be shown.
 struct Said {
-    message: String,
-    details: Option<Value>,
+    body: InBody,
     /// Why a token is no good. That may stand in any of three places: a header of the platform, the message, and the
     /// header of RFC 6750, section 3.
     reasons: Vec<String>,
+    request_id: Option<String>,
 }
 
-/// What the body of a refusal says: its message and its details (contracts "fabric-api", section 1, and "cdf-iam",
-/// section 4).
-fn in_body(body: &[u8], words: impl Fn(&[u8]) -> String) -> (String, Option<Value>) {
+/// What the body of a refusal says.
+#[derive(Default)]
+struct InBody {
+    message: String,
+    details: Option<Value>,
+    missing: Vec<Value>,
+    duplicated: Vec<Value>,
+    /// What else there is in its `error`.
+    extra: Map<String, Value>,
+}
+
+/// What the body of a refusal says (contracts "fabric-api", section 1, and "cdf-iam", section 4).
+fn in_body(body: &[u8], words: impl Fn(&[u8]) -> String) -> InBody {
     #[derive(Deserialize)]
     struct Body {
         message: Option<Value>,
@@ -107,21 +156,48 @@ fn in_body(body: &[u8], words: impl Fn(&[u8]) -> String) -> (String, Option<Valu
         details: Option<Value>,
     }
 
+    let as_it_is = || words(&body[..body.len().min(LONGEST)]);
     let Ok(Body { message, error, details }) = serde_json::from_slice(body) else {
-        return (words(body), None);
+        return InBody { message: as_it_is(), ..InBody::default() };
     };
     let within = error.as_ref().and_then(|error| error.get("message"));
     let said = [message.as_ref(), within, error.as_ref()].into_iter().flatten().find_map(Value::as_str);
     let said = said.map(|said| words(said.as_bytes()));
     let details = details.map(|details| shown(details, &words));
-    let listed = details.as_ref().map(listed).unwrap_or_default();
+    let mut extra = match error {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    let mut things = |name: &str| match extra.shift_remove(name) {
+        Some(Value::Array(things)) => things.into_iter().map(|thing| shown(thing, &words)).collect(),
+        Some(Value::Null) | None => Vec::new(),
+        Some(thing) => vec![shown(thing, &words)],
+    };
+    let (missing, duplicated) = (things("missing"), things("duplicated"));
+    extra.retain(|name, _| !matches!(name.as_str(), "code" | "message"));
+    let extra = extra.into_iter().map(|(name, value)| (words(name.as_bytes()), shown(value, &words))).collect();
+    let named =
+        [("missing", &missing), ("duplicated", &duplicated)].into_iter().filter(|(_, things)| !things.is_empty());
+    let named = named.map(|(what, things)| format!("{what}: {}", listed_things(things)));
+    let listed = details.as_ref().map(listed).filter(|listed| !listed.is_empty());
+    let listed: Vec<String> = listed.into_iter().chain(named).collect();
     let message = match (said, listed.is_empty()) {
         (Some(said), true) => said,
-        (Some(said), false) => format!("{said} ({listed})"),
-        (None, false) => listed,
-        (None, true) => words(body),
+        (Some(said), false) => format!("{said} ({})", listed.join("; ")),
+        (None, false) => listed.join("; "),
+        (None, true) => as_it_is(),
     };
-    (message, details)
+    InBody { message, details, missing, duplicated, extra }
+}
+
+/// The first of several things as text, and how many there are beside.
+fn listed_things(things: &[Value]) -> String {
+    let first = things.iter().take(LISTED).map(Value::to_string).collect::<Vec<_>>().join(", ");
+    let first = words(first.as_bytes(), &[]);
+    match things.len().saturating_sub(LISTED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 /// Details as text: those of the forms that are known.

@@ -13,10 +13,10 @@ use crate::auth::{AccessToken, TokenSource};
 use crate::error::{Code, Error};
 
 use super::body::Progress;
-use super::call::{Call, Form, Wait};
+use super::call::{Call, Form, Head, Wait};
 use super::pool;
 use super::response::Response;
-use super::retry::{self, Cause, Failure, Repeat};
+use super::retry::{Cause, Failure, Failures};
 use super::tls::VerifySslCert;
 use super::trace::{TRACEPARENT, Trace};
 
@@ -60,8 +60,8 @@ impl<'a> Caller<'a> {
 pub(crate) struct Terms {
     /// Longest wait for an answer, and for each step of a transfer.
     pub(crate) timeout: Duration,
-    /// How often a call that failed may be repeated.
-    pub(crate) retries: u32,
+    /// How often a call that failed may be repeated, if that was set. Each platform has [rules](super::retry::Rules) of its own.
+    pub(crate) retries: Option<u32>,
     /// After which nobody wants the answer.
     pub(crate) deadline: Option<Instant>,
     /// Most bytes of a JSON body.
@@ -72,20 +72,14 @@ pub(crate) struct Terms {
 
 impl Default for Terms {
     fn default() -> Self {
-        Self {
-            timeout: DEFAULT_TIMEOUT,
-            retries: retry::DEFAULT_RETRIES,
-            deadline: None,
-            body_limit: DEFAULT_BODY_LIMIT,
-            trace: None,
-        }
+        Self { timeout: DEFAULT_TIMEOUT, retries: None, deadline: None, body_limit: DEFAULT_BODY_LIMIT, trace: None }
     }
 }
 
 impl Terms {
     /// The usual ones, of a call that is not repeated.
     pub(crate) fn once() -> Self {
-        Self { retries: 0, ..Self::default() }
+        Self { retries: Some(0), ..Self::default() }
     }
 
     pub(super) fn set_timeout(&mut self, timeout: Duration) {
@@ -93,11 +87,12 @@ impl Terms {
     }
 
     /// The pause before a call is repeated that has failed so often; `None` when it is not.
-    fn pause(&self, repeat: Repeat, failure: &Failure, failed: u32) -> Option<Duration> {
-        if failed > self.retries || !repeat.allows(failure.cause) {
+    fn pause(&self, call: &Call, failure: &Failure, failed: Failures) -> Option<Duration> {
+        let Head { repeat, rules, .. } = call.head;
+        if !failed.leave_one_more(rules, self.retries) || !repeat.allows_after(failure, rules) || !call.can_be_sent() {
             return None;
         }
-        let pause = retry::pause(failure.asked, failed)?;
+        let pause = failed.pause(rules, failure.asked)?;
         let in_time = self.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
         in_time.then_some(pause)
     }
@@ -121,7 +116,7 @@ pub(crate) async fn send(caller: Caller<'_>, call: Call) -> Result<Response, Err
     let what = call.head.failure.clone();
     match tokio::time::timeout_at(deadline.into(), repeated(caller, call)).await {
         Ok(result) => result,
-        Err(_) => Err(overdue(&what)),
+        Err(_) => Err(overdue(&what).with_possible_effect(true)),
     }
 }
 
@@ -140,10 +135,11 @@ async fn repeated(caller: Caller<'_>, mut call: Call) -> Result<Response, Error>
     call.check_size(terms.body_limit)?;
     let trace = terms.trace.unwrap_or_else(Trace::new);
     let mut token = current(tokens).await?;
-    let (mut failed, mut renewed, mut may_be_done) = (0, false, false);
+    let (mut failed, mut renewed, mut may_be_done) = (Failures::default(), false, false);
+    let told = |error: Error, may_be_done| error.with_possible_effect(may_be_done);
     loop {
         if let Some(token) = &token {
-            token.check_expiry(leeway)?;
+            token.check_expiry(leeway).map_err(|error| told(error, may_be_done))?;
         }
         let attempt = Attempt { verify, token: token.as_ref(), terms: &terms, trace };
         let failure = match attempt.send(&mut call).await {
@@ -151,24 +147,26 @@ async fn repeated(caller: Caller<'_>, mut call: Call) -> Result<Response, Error>
             Err(failure) => failure,
         };
         if failure.cause == Cause::TokenRefused {
-            let (Some(tokens), Some(refused), false) = (tokens, &token, renewed) else { return Err(failure.error) };
+            let (Some(tokens), Some(refused), false) = (tokens, &token, renewed) else {
+                return Err(told(failure.error, may_be_done));
+            };
             let other = other_than(refused, tokens, failure.error).await;
             // Whoever calls next has the other token, even if this call cannot be repeated.
-            token = Some(other.and_then(|(other, error)| if call.can_be_sent() { Ok(other) } else { Err(error) })?);
+            let other = other.and_then(|(other, error)| if call.can_be_sent() { Ok(other) } else { Err(error) });
+            token = Some(other.map_err(|error| told(error, may_be_done))?);
             renewed = true;
             continue;
         }
-        if may_be_done && call.is_gone_for(failure.cause) {
+        if may_be_done && call.is_gone_for(&failure) {
             return Ok(Response::nothing(&call));
         }
         may_be_done |= failure.cause.may_have_had_effect();
-        failed += 1;
-        let pause = call.can_be_sent().then(|| terms.pause(call.head.repeat, &failure, failed)).flatten();
-        let Some(pause) = pause else { return Err(failure.error) };
+        failed.count(&failure);
+        let Some(pause) = terms.pause(&call, &failure, failed) else { return Err(told(failure.error, may_be_done)) };
         tracing::debug!(error = failure.error.chain(), ?pause, "the call is repeated");
         tokio::time::sleep(pause).await;
         // It may have ended meanwhile.
-        token = current(tokens).await?;
+        token = current(tokens).await.map_err(|error| told(error, may_be_done))?;
     }
 }
 

@@ -154,10 +154,12 @@ impl Response {
 
     /// The failure that an answer means which is no success, to a call that carried this.
     pub(super) async fn refusal(mut self, token: Option<&AccessToken>, withheld: &Withheld) -> Failure {
-        let body = self.read(refusal::LONGEST).await.unwrap_or_default();
+        // A search for secrets in all of a long one would take too long.
+        let most = if withheld.is_empty() { refusal::MOST_READ } else { refusal::LONGEST };
+        let body = self.read(most).await.unwrap_or_default();
         let refusal = Refusal { status: self.status(), headers: self.headers(), body: &body, withheld };
         let error = refusal.error(&self.failure, token);
         let cause = if self.refuses_token() { Cause::TokenRefused } else { Cause::Refused(self.status()) };
-        Failure { error, cause, asked: retry::asked(self.headers()) }
+        Failure { error, cause, asked: retry::asked(self.headers()), invites: refusal.invites_repetition() }
     }
 }

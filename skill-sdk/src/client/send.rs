@@ -1,22 +1,42 @@
 //! What resources call, and the URLs of their things.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
+use crate::auth::{FixedToken, TokenSource};
 use crate::error::{Code, Error};
 
 use super::address::{Service, below, fabric_url, in_cluster};
 use super::call::Call;
-use super::request::{self, Caller};
+use super::request::{self, Caller, Terms};
 use super::response::Response;
 use super::{Client, Inner};
 
+/// Longest wait for what is to be found out about a failure.
+const SHORT: Duration = Duration::from_secs(5);
+
 impl Client {
     /// Sends a request whose answer is read piece by piece.
-    pub(super) async fn send(&self, call: Call) -> Result<Response, Error> {
+    pub(crate) async fn send(&self, call: Call) -> Result<Response, Error> {
         let Inner { verify, tokens, leeway, terms, .. } = &*self.0;
         request::send(Caller { verify, tokens: Some(&**tokens), leeway: *leeway, terms: *terms }, call).await
+    }
+
+    /// Sends a request once, with the token that the last call may have had, and does not wait long. It is to find out more
+    /// about a failure.
+    pub(crate) async fn send_once(&self, call: Call) -> Result<Response, Error> {
+        let Inner { verify, tokens, leeway, terms, .. } = &*self.0;
+        let token = FixedToken::new(tokens.token().await?);
+        let terms = Terms { retries: Some(0), timeout: terms.timeout.min(SHORT), ..*terms };
+        request::send(Caller { verify, tokens: Some(&token), leeway: *leeway, terms }, call).await
+    }
+
+    /// Where the tokens of calls come from.
+    pub(crate) fn tokens(&self) -> &dyn TokenSource {
+        &*self.0.tokens
     }
 
     /// Sends a request and reads the JSON that it is answered with.
@@ -55,7 +75,7 @@ impl Client {
     }
 
     /// The URL of something that is not below the versioned API: `{api}/{segments}`.
-    pub(super) fn beside_api<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Url {
+    pub(crate) fn beside_api<'s>(&self, segments: impl IntoIterator<Item = &'s str>) -> Url {
         below(&self.0.base, segments)
     }
 

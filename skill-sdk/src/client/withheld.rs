@@ -42,6 +42,11 @@ impl Withheld {
         Self(texts.map(SecretString::from).collect())
     }
 
+    /// Whether there is nothing to look for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Text of a server as it may stand in an error: as [`refusal::words`], or that it is left out.
     pub(super) fn words(&self, text: &[u8], secrets: &[SecretString]) -> String {
         // What is shown of it is in this much of it.
