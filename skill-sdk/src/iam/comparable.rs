@@ -8,6 +8,7 @@ use crate::error::Error;
 
 use super::acl::Acl;
 use super::capability::Capability;
+use super::compare::CompareOptions;
 use super::load::{self, Rules, invalid, parse, within};
 use super::project_capability::{self, ProjectCapability};
 use super::tree::Tree;
@@ -17,8 +18,8 @@ use super::tree::Tree;
 /// - capabilities: one, several, or `()` for none;
 /// - groups, of which all capabilities count;
 /// - the answer to a [token inspection](super::TokenInspection), or entries of it, of which those for the project count;
-/// - any of these as JSON: a [`Value`] or a text, which may also be YAML. A list may be in an object as its `items`, as
-///   platforms answer;
+/// - any of these as JSON: a [`Value`] or a text, as [`str`] or bytes, which may also be YAML. A list may be in an object as its
+///   `items`, as platforms answer;
 /// - slices, vectors and arrays of all these.
 ///
 /// Capabilities in JSON are read [leniently](super::Loading::Lenient) where they are in a group or in a token inspection, or are what
@@ -30,7 +31,8 @@ pub trait Comparable {
     fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error>;
 }
 
-/// One side of a comparison.
+/// One side of a comparison, read: for whoever wants to tell the errors of both sides apart, or compares a side several times.
+/// [`compare_sides`](super::compare::compare_sides) compares two.
 pub struct Side<'a> {
     role: Role,
     project: Option<&'a str>,
@@ -38,7 +40,7 @@ pub struct Side<'a> {
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Role {
+enum Role {
     /// What somebody has.
     Existing,
     /// What somebody wants to have.
@@ -52,12 +54,31 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn of(
+    /// Reads what somebody has.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::SkillFailed`](crate::Code::SkillFailed) for JSON that makes no capabilities ([`Error::pointer`] says where), and for
+    /// token entries when no project is given ([`Error::missing`] says `project` then).
+    pub fn existing(comparable: &'a (impl Comparable + ?Sized), options: &'a CompareOptions) -> Result<Self, Error> {
+        Self::of(comparable, Role::Existing, options)
+    }
+
+    /// Reads what somebody wants to have.
+    ///
+    /// # Errors
+    ///
+    /// As for [`existing`](Self::existing).
+    pub fn desired(comparable: &'a (impl Comparable + ?Sized), options: &'a CompareOptions) -> Result<Self, Error> {
+        Self::of(comparable, Role::Desired, options)
+    }
+
+    fn of(
         comparable: &'a (impl Comparable + ?Sized),
         role: Role,
-        project: Option<&'a str>,
+        options: &'a CompareOptions,
     ) -> Result<Self, Error> {
-        let mut side = Self { role, project, entries: Vec::new() };
+        let mut side = Self { role, project: options.project.as_deref(), entries: Vec::new() };
         comparable.add_to(&mut side)?;
         Ok(side)
     }
@@ -73,7 +94,8 @@ impl<'a> Side<'a> {
     /// Whether an entry of a token counts, from the projects that it is for.
     fn counts(&self, entry: &ProjectCapability) -> Result<bool, Error> {
         let project = self.project.ok_or_else(|| {
-            invalid("what a token may do depends on the project: say for which the capabilities are compared")
+            let detail = "what a token may do depends on the project: say for which the capabilities are compared";
+            invalid(detail).with_missing(["project"])
         })?;
         Ok(entry.is_for(project))
     }
@@ -185,10 +207,17 @@ impl Comparable for Value {
     }
 }
 
+/// JSON or YAML, in UTF-8.
+impl Comparable for [u8] {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        side.add_text(self)
+    }
+}
+
 /// JSON or YAML.
 impl Comparable for str {
     fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
-        side.add_text(self.as_bytes())
+        self.as_bytes().add_to(side)
     }
 }
 

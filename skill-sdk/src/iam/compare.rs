@@ -15,7 +15,7 @@ use crate::error::{Code, Error};
 use super::acl::Acl;
 use super::action::Action;
 use super::capability::Capability;
-use super::comparable::{Comparable, Role, Side};
+use super::comparable::{Comparable, Side};
 use super::load::{check_action, invalid};
 use super::scope::{Database, Form, Scope, ScopeKind};
 
@@ -169,19 +169,27 @@ impl fmt::Display for Warning {
 /// # Errors
 ///
 /// [`Code::SkillFailed`] when nothing is desired, when what is desired has a scope that is not known, for JSON that makes no
-/// capabilities ([`Error::pointer`] says where), and for token entries when no project is given. Nothing existing is no error:
-/// everything is missing then.
+/// capabilities ([`Error::pointer`] says where), and for token entries when no project is given ([`Error::missing`] says `project`
+/// then). Nothing existing is no error: everything is missing then.
 pub fn compare_capabilities(
     existing: &(impl Comparable + ?Sized),
     desired: &(impl Comparable + ?Sized),
     options: &CompareOptions,
 ) -> Result<Comparison, Error> {
-    let project = options.project.as_deref();
-    let existing = Side::of(existing, Role::Existing, project)?;
-    let desired = Side::of(desired, Role::Desired, project)?;
+    let existing = Side::existing(existing, options)?;
+    let desired = Side::desired(desired, options)?;
+    compare_sides(&existing, &desired, options)
+}
+
+/// As [`compare_capabilities`], of sides that have been read.
+///
+/// # Errors
+///
+/// [`Code::SkillFailed`] when nothing is desired, or when what is desired has a scope that is not known.
+pub fn compare_sides(existing: &Side<'_>, desired: &Side<'_>, options: &CompareOptions) -> Result<Comparison, Error> {
     let mut warnings = Vec::new();
-    let held = Held::of(&existing, &mut warnings);
-    let lacking = held.lacking(&desired, options.ignore_allscope_meaning, &mut warnings)?;
+    let held = Held::of(existing, &mut warnings);
+    let lacking = held.lacking(desired, options.ignore_allscope_meaning, &mut warnings)?;
     let missing = lacking.capabilities(&mut warnings);
     for warning in &warnings {
         tracing::warn!("{warning}");
