@@ -20,6 +20,7 @@ use skill_sdk::{Code, Error};
 
 use crate::cli::auth::AuthCommand;
 use crate::cli::exit;
+use crate::json;
 use crate::outcome::Refusal;
 use crate::stdout;
 
@@ -92,15 +93,6 @@ fn folder() -> Result<PathBuf, Refusal> {
 
 /// Writes a value to stdout, cleaned of whatever in it looks like a token.
 fn print_json(value: &impl Serialize) -> Result<(), Refusal> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Error::new(Code::Internal, "the result cannot be written as JSON").with_source(error))?;
-    // Tokens hold no character that means something in JSON. What a claim holds must not steer a terminal.
-    let mut clean = String::with_capacity(text.len() + 1);
-    for c in skill_sdk::redact(&text).chars() {
-        match c {
-            '\u{7f}'..='\u{9f}' => clean.extend(format!("\\u{:04x}", u32::from(c)).chars()),
-            c => clean.push(c),
-        }
-    }
-    Ok(stdout::write(&(clean + "\n"))?)
+    // Tokens hold no character that means something in JSON.
+    Ok(stdout::write(&skill_sdk::redact(&json::pretty(value)?))?)
 }

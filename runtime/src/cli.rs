@@ -23,6 +23,7 @@ use later::Later;
 
 pub(crate) mod auth;
 pub(crate) mod authentication;
+pub(crate) mod call;
 pub(crate) mod content;
 mod later;
 

@@ -36,17 +36,20 @@ pub use skills::Skills;
 
 mod auth;
 pub mod authenticate;
+mod call;
 mod cli;
 mod content;
 mod describe;
 pub mod host;
 mod identity;
+mod json;
 pub mod outcome;
 mod platform;
 mod sample;
 mod size;
 pub mod skills;
 mod stdout;
+mod table;
 mod telemetry;
 mod triggers;
 

@@ -1,14 +1,12 @@
 //! The options of `content`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::authentication::TlsOptions;
+use super::call::CallOptions;
 use super::later::Later;
-use super::{FillOptions, duration};
 
 #[derive(Args)]
 pub(crate) struct ContentOptions {
@@ -111,18 +109,6 @@ pub(crate) struct RemoveOptions {
     pub(crate) keys: Vec<String>,
     #[command(flatten)]
     pub(crate) call: CallOptions,
-}
-
-/// Which platform is asked, by whom, and how.
-#[derive(Args)]
-pub(crate) struct CallOptions {
-    /// Longest time that each step of a transfer may take, such as `90s` or `5m`; the whole may take longer.
-    #[arg(long, env = "SKILL_STEP_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    pub(crate) timeout: Duration,
-    #[command(flatten, next_help_heading = "Platform")]
-    pub(crate) tls: TlsOptions,
-    #[command(flatten, next_help_heading = "Platform")]
-    pub(crate) identity: FillOptions,
 }
 
 /// A type and a subtype, and perhaps parameters (RFC 9110, section 8.3.1), as far as a mistake is worth a word.

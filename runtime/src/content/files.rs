@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use skill_sdk::client::content::{FolderFile, check_key, folder_files};
 use skill_sdk::{Code, Error};
 
-use super::io_cause;
 use crate::cli::content::PutOptions;
 use crate::cli::exit;
 use crate::outcome::Refusal;
+use crate::stdout::io_cause;
 
 /// Something to be stored.
 #[derive(Debug, Eq, PartialEq)]

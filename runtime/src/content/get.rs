@@ -8,10 +8,12 @@ use skill_sdk::{Code, Error};
 
 use super::progress::Progress;
 use super::target::Target;
-use super::{beside, is_closed_pipe, with_content};
+use super::with_content;
+use crate::call::beside;
 use crate::cli::content::GetOptions;
 use crate::cli::exit;
 use crate::outcome::Refusal;
+use crate::stdout::is_closed_pipe;
 
 pub(super) fn run(options: &GetOptions) -> Result<ExitCode, Refusal> {
     with_content(&options.call, async |content| match fetch(&content, options).await {

@@ -1,14 +1,15 @@
 //! `content list`: what is stored.
 
-use std::fmt::Write;
 use std::process::ExitCode;
 
 use skill_sdk::client::content::ContentEntry;
-use skill_sdk::{Code, Error};
 
-use super::{print, visible, with_content};
+use super::with_content;
 use crate::cli::content::{ListFormat, ListOptions};
+use crate::json;
 use crate::outcome::Refusal;
+use crate::stdout::print;
+use crate::table::{self, Side};
 
 pub(super) fn run(options: &ListOptions) -> Result<ExitCode, Refusal> {
     let ListOptions { prefix, limit, skip, format, call } = options;
@@ -16,40 +17,24 @@ pub(super) fn run(options: &ListOptions) -> Result<ExitCode, Refusal> {
         let entries = content.list_page(prefix, *limit, *skip).await?;
         let text = match format {
             ListFormat::Table => table(&entries),
-            ListFormat::Json => json(&entries)?,
+            ListFormat::Json => json::pretty(&entries)?,
         };
         print(text).await
     })
 }
 
-/// The entries as the platform says them.
-fn json(entries: &[ContentEntry]) -> Result<String, Error> {
-    let text = serde_json::to_string_pretty(entries)
-        .map_err(|error| Error::new(Code::Internal, "the list cannot be written as JSON").with_source(error))?;
-    Ok(text + "\n")
-}
-
-/// A line for the names of the columns and one for each entry. The key is last, because it may hold blanks.
+/// A row for each entry. The key is last, because it may hold blanks.
 fn table(entries: &[ContentEntry]) -> String {
-    let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), visible);
-    let names = ["SIZE", "MODIFIED", "TYPE", "KEY"].map(str::to_owned);
-    let rows = entries.iter().map(|entry| {
-        let ContentEntry { key, content_type, last_modified, size, .. } = entry;
-        [
-            size.map_or_else(|| "-".to_owned(), |size| size.to_string()),
-            text(last_modified),
-            text(content_type),
-            visible(key),
-        ]
-    });
-    let rows: Vec<_> = std::iter::once(names).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let [size, time, kind] = [0, 1, 2].map(width);
-    rows.iter().fold(String::new(), |mut table, [a, b, c, key]| {
-        // Writing to a string does not fail.
-        let _ = writeln!(table, "{a:>size$}  {b:<time$}  {c:<kind$}  {key}");
-        table
-    })
+    let columns = [("SIZE", Side::Right), ("MODIFIED", Side::Left), ("TYPE", Side::Left), ("KEY", Side::Left)];
+    let rows: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            let ContentEntry { key, content_type, last_modified, size, .. } = entry;
+            let size = size.map(|size| size.to_string());
+            vec![size, last_modified.clone(), content_type.clone(), Some(key.clone())]
+        })
+        .collect();
+    table::table(&columns, &rows)
 }
 
 #[cfg(test)]
@@ -80,7 +65,7 @@ mod tests {
             {"Key": "a", "Size": 1, "LastModified": "2024-05-01T10:00:00Z", "ContentType": "text/plain", "Owner": "ann"},
             {"Key": "b"}
         ]);
-        let text = super::json(&entries(list.clone())).unwrap();
+        let text = crate::json::pretty(&entries(list.clone())).unwrap();
         assert!(text.ends_with("]\n"));
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), list);
     }

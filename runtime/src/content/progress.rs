@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::visible;
+use crate::table::visible;
 
 /// What takes no longer than this is not shown.
 const PATIENCE: Duration = Duration::from_millis(500);

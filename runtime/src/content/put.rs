@@ -14,10 +14,11 @@ use tokio::task::JoinSet;
 
 use super::files::{self, Item, Source, unreadable};
 use super::progress::Progress;
-use super::{io_cause, print, with_content};
+use super::with_content;
 use crate::cli::content::PutOptions;
 use crate::cli::exit;
 use crate::outcome::Refusal;
+use crate::stdout::{io_cause, print};
 
 /// How many files of a folder are on their way at a time.
 const AT_A_TIME: usize = 4;

@@ -73,11 +73,7 @@ impl<'a> Side<'a> {
         Self::of(comparable, Role::Desired, options)
     }
 
-    fn of(
-        comparable: &'a (impl Comparable + ?Sized),
-        role: Role,
-        options: &'a CompareOptions,
-    ) -> Result<Self, Error> {
+    fn of(comparable: &'a (impl Comparable + ?Sized), role: Role, options: &'a CompareOptions) -> Result<Self, Error> {
         let mut side = Self { role, project: options.project.as_deref(), entries: Vec::new() };
         comparable.add_to(&mut side)?;
         Ok(side)
