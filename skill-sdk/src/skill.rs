@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::error::{Error, SkillError};
+use crate::iam::Capability;
 use crate::invocation::{Invocation, Running};
 use crate::response::Response;
 
@@ -53,6 +54,9 @@ pub struct Manifest {
     /// Longest time an invocation may take, in milliseconds, where the skill sets one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
+    /// What whoever invokes it must have leave for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Capability>,
 }
 
 /// What a skill takes and gives. It is only made when somebody asks: no invocation needs it.
@@ -80,6 +84,12 @@ impl Manifest {
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout_ms.map(Duration::from_millis)
     }
+
+    /// Whether the message must have what a client is made from: because the skill calls the platform, or because the host asks
+    /// the platform what the caller may do.
+    pub fn needs_complete_message(&self) -> bool {
+        self.needs_client || !self.requires.is_empty()
+    }
 }
 
 impl Skill {
@@ -95,7 +105,13 @@ impl Skill {
         O: Serialize + JsonSchema + 'static,
         E: Into<SkillError> + 'static,
     {
-        let manifest = Manifest { name: name.into(), description: String::new(), needs_client: true, timeout_ms: None };
+        let manifest = Manifest {
+            name: name.into(),
+            description: String::new(),
+            needs_client: true,
+            timeout_ms: None,
+            requires: Vec::new(),
+        };
         Self { manifest, schemas: Schemas::of::<I, O>, handler: Arc::new(Typed { handler, types: PhantomData }) }
     }
 
@@ -111,9 +127,37 @@ impl Skill {
         self
     }
 
-    /// Says that the skill makes no platform calls: messages without `apiEndpoint`, `token` and `projectId` will do.
+    /// Says that the skill makes no platform calls: messages without `apiEndpoint`, `token` and `projectId` will do. A skill that
+    /// [requires](Self::requires) capabilities needs them all the same.
     pub fn without_client(mut self) -> Self {
-        self.manifest.needs_client = false;
+        self.manifest.needs_client = !self.manifest.requires.is_empty();
+        self
+    }
+
+    /// Says what the caller must have leave for in the project of the message. Several calls add up. A caller who lacks any of it
+    /// never reaches the handler: the host inspects the token first, and answers
+    /// [`missing_capabilities`](crate::Code::MissingCapabilities) with what is missing. What covers what,
+    /// [`compare_capabilities`](crate::iam::compare_capabilities) says.
+    ///
+    /// Messages need `apiEndpoint`, `token` and `projectId` then, also for a skill that is
+    /// [`without_client`](Self::without_client). A host refuses a skill with a capability that does not pass
+    /// [`Capability::check`], and one whose capabilities are leave for nothing, such as `Scope::dataset([])` alone. Only hosts look
+    /// at it: [`call`](Self::call) does not.
+    ///
+    /// ```
+    /// use skill_sdk::iam::{Acl, Action::*, Capability, Scope};
+    /// # use skill_sdk::prelude::*;
+    /// # async fn plan(_: Value, _ctx: Context) -> Result<Value> { Ok(Value::Null) }
+    ///
+    /// let skill = Skill::new("plan", plan).requires([
+    ///     Capability::new(Acl::Assets, [Read], Scope::all()),
+    ///     Capability::new(Acl::Events, [Write], Scope::dataset([123])),
+    /// ]);
+    /// assert_eq!(skill.manifest().requires.len(), 2);
+    /// ```
+    pub fn requires(mut self, capabilities: impl IntoIterator<Item = Capability>) -> Self {
+        self.manifest.requires.extend(capabilities);
+        self.manifest.needs_client |= !self.manifest.requires.is_empty();
         self
     }
 
@@ -229,3 +273,6 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,3 +83,26 @@ fn what_crosses_may_cross_threads() {
     check::<Bytes<'_>>();
     check::<FfiFuture<Reply>>();
 }
+
+mod exported {
+    use crate::iam::{Acl, Action, Capability, Scope};
+    use crate::{Context, Skill};
+
+    fn skills() -> Vec<Skill> {
+        let echo = async |input: serde_json::Value, _: Context| -> crate::Result<serde_json::Value> { Ok(input) };
+        let reads = Capability::new(Acl::Assets, [Action::Read], Scope::all());
+        vec![Skill::new("guarded", echo).requires([reads]), Skill::new("open", echo)]
+    }
+
+    crate::export!(skills);
+}
+
+#[test]
+fn what_is_required_crosses() {
+    let manifests = manifests();
+    let json: serde_json::Value = serde_json::from_slice(manifests.bytes().unwrap()).unwrap();
+    let reads = serde_json::json!([{"assetsAcl": {"actions": ["READ"], "scope": {"all": {}}}}]);
+    assert_eq!((&json[0]["requires"], json[1].get("requires")), (&reads, None));
+    let crossed: Vec<Manifest> = serde_json::from_slice(manifests.bytes().unwrap()).unwrap();
+    assert_eq!(crossed.iter().collect::<Vec<_>>(), skills().iter().map(Skill::manifest).collect::<Vec<_>>());
+}
