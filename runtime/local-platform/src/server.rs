@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::Refusal;
 use crate::body;
 use crate::content::{self, Store};
+use crate::iam;
 use crate::token::{Tokens, now};
 
 /// The one path that needs no token (fabric-api section 2).
@@ -45,6 +46,7 @@ pub(crate) fn router(store: Store, door: Door) -> Router {
     Router::new()
         .route(INFO, get(info))
         .merge(content::routes(store))
+        .merge(iam::routes(Arc::clone(&door.tokens)))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(door, authenticate))
@@ -71,7 +73,8 @@ async fn wrong_method(method: Method, request: Request) -> Refusal {
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("method {method} is not allowed here"))
 }
 
-/// Lets requests with a valid token pass; the others get 302 and the reason (fabric-auth section 7).
+/// Lets requests with a valid token pass. The others get the reason, as each of the two APIs gives it: 302 (fabric-auth section 7),
+/// or 401 (cdf-iam section 4).
 async fn authenticate(State(door): State<Door>, request: Request, next: Next) -> Response {
     if request.uri().path() == INFO {
         return next.run(request).await;
@@ -80,7 +83,11 @@ async fn authenticate(State(door): State<Door>, request: Request, next: Next) ->
     match door.tokens.check(authorization.map(HeaderValue::as_bytes)) {
         Ok(()) => next.run(request).await,
         Err(reason) => {
+            let is_iam = request.uri().path() == iam::INSPECT;
             body::drain(request).await;
+            if is_iam {
+                return iam::unauthorized(reason);
+            }
             let mut response = Refusal::new(StatusCode::FOUND, reason).into_response();
             response.headers_mut().insert("x-auth-error", HeaderValue::from_static(reason));
             response.headers_mut().insert(header::LOCATION, door.login);

@@ -92,6 +92,11 @@ impl Tokens {
         Ok(token.into())
     }
 
+    /// Whom every token that is accepted speaks for: its `sub`.
+    pub(crate) fn subject(&self) -> &str {
+        &self.username
+    }
+
     /// Checks the value of an `Authorization` header; the error is the reason for `X-Auth-Error`.
     pub(crate) fn check(&self, authorization: Option<&[u8]>) -> Result<(), &'static str> {
         let authorization = authorization.ok_or("missing token")?;

@@ -11,6 +11,8 @@
 mod client;
 #[path = "platform/content.rs"]
 mod content;
+#[path = "platform/iam.rs"]
+mod iam;
 #[path = "platform/lifecycle.rs"]
 mod lifecycle;
 #[path = "platform/support.rs"]
