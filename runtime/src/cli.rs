@@ -19,12 +19,14 @@ use crate::{describe, platform};
 use auth::{AuthOptions, profile_name};
 use authentication::AuthenticationOptions;
 use content::ContentOptions;
+use iam::IamOptions;
 use later::Later;
 
 pub(crate) mod auth;
 pub(crate) mod authentication;
 pub(crate) mod call;
 pub(crate) mod content;
+pub(crate) mod iam;
 mod later;
 
 /// The exit codes that are not in the error table (the numbers are those of sysexits.h).
@@ -66,6 +68,8 @@ enum Command {
     Auth(Later<AuthOptions>),
     /// Store, fetch, list and delete managed content.
     Content(Later<ContentOptions>),
+    /// See who may do what: compare capabilities, and list groups, sessions and the like.
+    Iam(Later<IamOptions>),
 }
 
 /// Options of a command on skills that are not part of the program.
@@ -217,6 +221,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Platform(Later(options)) => platform::run(*options),
         Command::Auth(Later(options)) => crate::auth::run(options.command),
         Command::Content(Later(options)) => crate::content::run(options.command),
+        Command::Iam(Later(options)) => crate::iam::run(options.command),
     }
 }
 

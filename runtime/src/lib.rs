@@ -41,6 +41,7 @@ mod cli;
 mod content;
 mod describe;
 pub mod host;
+mod iam;
 mod identity;
 mod json;
 pub mod outcome;

@@ -1,7 +1,7 @@
 //! Standard output, on which a command writes its result and nothing else.
 
 use std::error::Error as StdError;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
 use std::process::ExitCode;
 
 use skill_sdk::{Code, Error};
@@ -9,6 +9,9 @@ use skill_sdk::{Code, Error};
 use crate::call::beside;
 use crate::cli::exit;
 use crate::outcome::Refusal;
+
+/// Bytes that are written at once.
+const BUFFER: usize = 64 * 1024;
 
 /// Writes a result.
 ///
@@ -18,6 +21,21 @@ use crate::outcome::Refusal;
 pub(crate) fn write(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(unwritten)
+}
+
+/// Writes a result that comes in pieces.
+///
+/// # Errors
+///
+/// As for [`write`].
+pub(crate) fn write_with(
+    write: impl FnOnce(&mut BufWriter<StdoutLock<'static>>) -> io::Result<()>,
+) -> Result<(), Error> {
+    let mut stdout = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+    let written = write(&mut stdout).and_then(|()| stdout.flush());
+    // What could not be written is not tried again.
+    let _ = stdout.into_parts();
+    written.map_err(unwritten)
 }
 
 fn unwritten(error: io::Error) -> Error {
