@@ -1,11 +1,11 @@
 //! What somebody lacks of what they want to have (contract "cdf-capabilities", section 6).
 //!
-//! Both sides are taken apart into single grants: one action, one kind of scope, one entry. What is held is kept in a set for each
-//! action and kind of scope, so that looking for one costs the same however many there are.
+//! Both sides are sorted by ACL, action and kind of scope. What is desired of one of these is then looked for in a set of what is
+//! held of it, so that the cost is linear, and no more than one set is in memory at a time.
 
-use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::hash::Hash;
 
 use serde_json::Value;
 use smallvec::{SmallVec, smallvec};
@@ -15,9 +15,9 @@ use crate::error::{Code, Error};
 use super::acl::Acl;
 use super::action::Action;
 use super::capability::Capability;
-use super::comparable::{Comparable, Side};
+use super::comparable::{Comparable, Entry, Side};
 use super::load::{check_action, invalid};
-use super::scope::{Database, Form, Scope, ScopeKind};
+use super::scope::{Database, Entries, Form, Scope, ScopeKind};
 
 /// How capabilities are compared.
 #[derive(Clone, Debug, Default)]
@@ -188,9 +188,8 @@ pub fn compare_capabilities(
 /// [`Code::SkillFailed`] when nothing is desired, or when what is desired has a scope that is not known.
 pub fn compare_sides(existing: &Side<'_>, desired: &Side<'_>, options: &CompareOptions) -> Result<Comparison, Error> {
     let mut warnings = Vec::new();
-    let held = Held::of(existing, &mut warnings);
-    let lacking = held.lacking(desired, options.ignore_allscope_meaning, &mut warnings)?;
-    let missing = lacking.capabilities(&mut warnings);
+    let grants = Grants::of(existing, desired, &mut warnings)?;
+    let missing = grants.missing(options.ignore_allscope_meaning, &mut warnings);
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
@@ -199,43 +198,39 @@ pub fn compare_sides(existing: &Side<'_>, desired: &Side<'_>, options: &CompareO
 
 static WRITE: Action = Action::Write;
 
-/// What an entry is of.
+/// Of what there are grants.
 type Key<'a> = (Acl, &'a Action, ScopeKind);
 
-/// The grants that somebody has.
-struct Held<'a>(HashMap<Key<'a>, Set<'a>>);
+/// A table of a database, or none for the whole of it.
+type Table<'a> = (&'a str, Option<&'a str>);
 
-/// The entries of grants for one action in one kind of scope.
+/// The grants of both sides, in the order of the result.
 #[derive(Default)]
-struct Set<'a> {
-    ids: HashSet<i64, RandomState>,
-    texts: HashSet<&'a str, RandomState>,
-    /// Databases with a table each, or with none for the whole.
-    tables: HashSet<(&'a str, Option<&'a str>), RandomState>,
+struct Grants<'a>(BTreeMap<Key<'a>, Scopes<'a>>);
+
+/// Of what for one action, in one kind of scope.
+#[derive(Default)]
+struct Scopes<'a> {
+    held: Vec<&'a Scope>,
+    desired: Vec<&'a Scope>,
 }
 
-impl<'a> Held<'a> {
-    fn of(side: &'a Side<'_>, warnings: &mut Vec<Warning>) -> Self {
-        let mut held: HashMap<Key<'a>, Set<'a>> = HashMap::new();
-        for (capability, is_of_token) in side.entries().map(|entry| (&*entry.capability, entry.is_of_token)) {
-            let Some((acl, scope)) = comparable(capability, is_of_token, warnings) else { continue };
+impl<'a> Grants<'a> {
+    fn of(existing: &'a Side<'_>, desired: &'a Side<'_>, warnings: &mut Vec<Warning>) -> Result<Self, Error> {
+        let mut grants = Self::default();
+        for entry in existing.entries() {
+            let Some((acl, scope)) = comparable(entry, warnings) else { continue };
             let Some(kind) = scope.kind() else {
                 warnings.push(Warning::UnknownScope { acl, scope: scope.name().to_owned() });
                 continue;
             };
-            for action in distinct(capability.actions()) {
-                held.entry((acl, action, kind)).or_default().insert(scope);
+            for action in distinct(entry.capability.actions()) {
+                grants.0.entry((acl, action, kind)).or_default().held.push(scope);
             }
         }
-        Self(held)
-    }
-
-    /// What is desired and not held.
-    fn lacking(&self, desired: &'a Side<'_>, exactly: bool, warnings: &mut Vec<Warning>) -> Result<Lacking<'a>, Error> {
-        let mut lacking = Lacking::default();
         let mut is_empty = true;
-        for (capability, is_of_token) in desired.entries().map(|entry| (&*entry.capability, entry.is_of_token)) {
-            let Some((acl, scope)) = comparable(capability, is_of_token, warnings) else {
+        for entry in desired.entries() {
+            let Some((acl, scope)) = comparable(entry, warnings) else {
                 is_empty = false;
                 continue;
             };
@@ -243,45 +238,117 @@ impl<'a> Held<'a> {
                 let name = scope.name();
                 return Err(invalid(format!("Unknown scope '{name}' of {acl} cannot be compared, and it is desired")));
             };
-            for action in distinct(capability.actions()) {
-                let held = self.covering((acl, action, kind), exactly);
-                is_empty &= !lacking.add((acl, action, kind), scope, &held);
+            if count(scope) > 0 {
+                let actions = distinct(entry.capability.actions());
+                is_empty &= actions.is_empty();
+                for action in actions {
+                    grants.0.entry((acl, action, kind)).or_default().desired.push(scope);
+                }
             }
         }
-        if is_empty {
-            return Err(invalid("No capabilities given"));
-        }
-        Ok(lacking)
+        if is_empty { Err(invalid("No capabilities given")) } else { Ok(grants) }
     }
 
-    /// What may cover an entry.
-    fn covering(&self, key: Key<'a>, exactly: bool) -> Covering<'_, 'a> {
-        let (acl, action, kind) = key;
-        let get = |action: &'a Action, kind| self.0.get(&(acl, action, kind));
-        let equal = get(action, kind);
-        if exactly {
-            return Covering { everything: false, whole_databases: false, equal, spaces: None };
+    fn missing(&self, exactly: bool, warnings: &mut Vec<Warning>) -> Vec<Capability> {
+        let mut missing = Vec::new();
+        for ((acl, action, kind), Scopes { held, desired }) in &self.0 {
+            let before = missing.len();
+            let mut add = |form| missing.push(Capability::new(*acl, [(*action).clone()], Scope(form)));
+            if desired.is_empty() || (!exactly && self.holds_everything(*acl, action)) {
+                continue;
+            }
+            match kind.entries() {
+                Entries::Nothing => {
+                    if held.is_empty() {
+                        add(Form::Plain(*kind));
+                    }
+                }
+                Entries::Ids => {
+                    for id in without(desired, held, ids) {
+                        add(Form::Ids(*kind, smallvec![id]));
+                    }
+                }
+                Entries::Texts => {
+                    // Whoever may write instances in a space may write their properties.
+                    let writes = !exactly && may_write(*acl, action);
+                    let spaces = if writes { self.held(&(*acl, &WRITE, ScopeKind::SpaceId)) } else { &[] };
+                    for text in without(desired, &[held, spaces].concat(), texts) {
+                        add(Form::Texts(*kind, smallvec![text.into()]));
+                    }
+                }
+                Entries::Tables => {
+                    for (name, table) in without_tables(desired, held, exactly) {
+                        let tables = table.into_iter().map(Into::into).collect();
+                        add(Form::Tables(vec![Database { name: name.into(), tables }]));
+                    }
+                }
+            }
+            if missing.len() > before && !acl.actions().contains(action) {
+                warnings.push(Warning::UnknownAction { acl: *acl, action: (*action).clone() });
+            }
         }
-        // Whoever may write instances may write their properties.
-        let writes = acl == Acl::DataModelInstances && *action == Action::WriteProperties;
-        let write = |kind| if writes { get(&WRITE, kind) } else { None };
-        let everything = get(action, ScopeKind::All).or_else(|| write(ScopeKind::All)).is_some();
-        Covering { everything, whole_databases: true, equal, spaces: write(ScopeKind::SpaceId) }
+        missing
+    }
+
+    fn held(&self, key: &Key<'a>) -> &[&'a Scope] {
+        self.0.get(key).map(|scopes| scopes.held.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether everything is covered, in whatever scope.
+    fn holds_everything(&self, acl: Acl, action: &'a Action) -> bool {
+        let holds = |action| !self.held(&(acl, action, ScopeKind::All)).is_empty();
+        holds(action) || (may_write(acl, action) && holds(&WRITE))
     }
 }
 
+/// Whether whoever may write may do this too: write the properties of instances.
+fn may_write(acl: Acl, action: &Action) -> bool {
+    acl == Acl::DataModelInstances && *action == Action::WriteProperties
+}
+
+/// What of these scopes is desired and not held, sorted; `entries` takes the entries out of a scope.
+fn without<'a, T, E>(desired: &[&'a Scope], held: &[&'a Scope], entries: impl Fn(&'a Scope) -> E) -> Vec<T>
+where
+    T: Copy + Hash + Ord,
+    E: Iterator<Item = T>,
+{
+    let held = set(held, &entries);
+    sorted(desired.iter().copied().flat_map(entries).filter(|wish| !held.contains(wish)).collect())
+}
+
+fn without_tables<'a>(desired: &[&'a Scope], held: &[&'a Scope], exactly: bool) -> Vec<Table<'a>> {
+    let held = set(held, |scope| databases(scope).flat_map(tables));
+    let covers = |database: &&Database| !exactly && held.contains(&(&*database.name, None));
+    let desired = desired.iter().copied().flat_map(databases).filter(|database| !covers(database));
+    sorted(desired.flat_map(tables).filter(|table| !held.contains(table)).collect())
+}
+
+/// The entries of scopes. Its room is made at once: making it step by step takes as long as all the rest.
+fn set<'a, T, E>(scopes: &[&'a Scope], entries: impl Fn(&'a Scope) -> E) -> HashSet<T>
+where
+    T: Eq + Hash,
+    E: Iterator<Item = T>,
+{
+    let mut set = HashSet::with_capacity(scopes.iter().copied().map(count).sum());
+    set.extend(scopes.iter().copied().flat_map(entries));
+    set
+}
+
+/// The items in order, each once.
+fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
+    items.sort_unstable();
+    items.dedup();
+    items
+}
+
 /// The ACL and the scope of a capability, if it takes part in comparisons.
-fn comparable<'c>(
-    capability: &'c Capability,
-    is_of_token: bool,
-    warnings: &mut Vec<Warning>,
-) -> Option<(Acl, &'c Scope)> {
-    match (capability.acl(), capability.scope()) {
+fn comparable<'e>(entry: &'e Entry<'_>, warnings: &mut Vec<Warning>) -> Option<(Acl, &'e Scope)> {
+    match (entry.capability.acl(), entry.capability.scope()) {
         (Some(acl), _) if acl.is_legacy() => None,
         (Some(acl), Some(scope)) => Some((acl, scope)),
         _ => {
-            let name = capability.name().to_owned();
-            warnings.push(Warning::UnknownCapability { name, is_of_token });
+            let name = entry.capability.name().to_owned();
+            warnings.push(Warning::UnknownCapability { name, is_of_token: entry.is_of_token });
             None
         }
     }
@@ -295,130 +362,35 @@ fn distinct(actions: &[Action]) -> SmallVec<[&Action; 4]> {
     actions
 }
 
-impl<'a> Set<'a> {
-    fn insert(&mut self, scope: &'a Scope) {
-        match &scope.0 {
-            // That there is a set says it.
-            Form::Plain(_) | Form::Unknown(_) => {}
-            Form::Ids(_, ids) => self.ids.extend(ids),
-            Form::Texts(_, texts) => self.texts.extend(texts.iter().map(|text| &**text)),
-            Form::Tables(databases) => self.tables.extend(databases.iter().flat_map(tables)),
-        }
+/// For how much a scope is leave.
+fn count(scope: &Scope) -> usize {
+    match &scope.0 {
+        Form::Plain(_) => 1,
+        Form::Ids(_, ids) => ids.len(),
+        Form::Texts(_, texts) => texts.len(),
+        Form::Tables(databases) => databases.iter().map(|database| database.tables.len().max(1)).sum(),
+        Form::Unknown(_) => 0,
     }
+}
+
+fn ids(scope: &Scope) -> impl Iterator<Item = i64> {
+    let ids = if let Form::Ids(_, ids) = &scope.0 { ids.as_slice() } else { &[] };
+    ids.iter().copied()
+}
+
+fn texts(scope: &Scope) -> impl Iterator<Item = &str> {
+    let texts = if let Form::Texts(_, texts) = &scope.0 { texts.as_slice() } else { &[] };
+    texts.iter().map(|text| &**text)
+}
+
+fn databases(scope: &Scope) -> impl Iterator<Item = &Database> {
+    let databases = if let Form::Tables(databases) = &scope.0 { databases.as_slice() } else { &[] };
+    databases.iter()
 }
 
 /// A database and each of its tables, or none for the whole.
-fn tables(database: &Database) -> impl Iterator<Item = (&str, Option<&str>)> {
+fn tables(database: &Database) -> impl Iterator<Item = Table<'_>> {
     let whole = database.tables.is_empty().then_some(None);
     let each = database.tables.iter().map(|table| Some(&**table));
     whole.into_iter().chain(each).map(|table| (&*database.name, table))
-}
-
-/// What is held that may cover the entries of one scope, for one action.
-struct Covering<'h, 'a> {
-    everything: bool,
-    /// Whether a database covers its tables.
-    whole_databases: bool,
-    /// Grants for the same action in the same kind of scope.
-    equal: Option<&'h Set<'a>>,
-    /// Spaces that may be written, where that counts.
-    spaces: Option<&'h Set<'a>>,
-}
-
-impl Covering<'_, '_> {
-    fn has_id(&self, id: i64) -> bool {
-        self.equal.is_some_and(|set| set.ids.contains(&id))
-    }
-
-    fn has_text(&self, text: &str) -> bool {
-        [self.equal, self.spaces].into_iter().flatten().any(|set| set.texts.contains(text))
-    }
-
-    fn has_table(&self, table: &(&str, Option<&str>)) -> bool {
-        self.equal.is_some_and(|set| set.tables.contains(table))
-    }
-}
-
-/// What somebody lacks. Each may stand here several times.
-#[derive(Default)]
-struct Lacking<'a>(BTreeMap<Key<'a>, Entries<'a>>);
-
-#[derive(Default)]
-struct Entries<'a> {
-    /// Whether it is lacking as such, in a kind of scope without entries.
-    plain: bool,
-    ids: Vec<i64>,
-    texts: Vec<&'a str>,
-    tables: Vec<(&'a str, Option<&'a str>)>,
-}
-
-impl<'a> Lacking<'a> {
-    /// Adds the entries of a scope that nothing covers. Tells whether it has any entries at all.
-    fn add(&mut self, key: Key<'a>, scope: &'a Scope, held: &Covering<'_, '_>) -> bool {
-        let has_any = match &scope.0 {
-            Form::Plain(_) => true,
-            Form::Ids(_, ids) => !ids.is_empty(),
-            Form::Texts(_, texts) => !texts.is_empty(),
-            Form::Tables(databases) => !databases.is_empty(),
-            Form::Unknown(_) => false,
-        };
-        if !has_any || held.everything {
-            return has_any;
-        }
-        let entries = self.0.entry(key).or_default();
-        match &scope.0 {
-            Form::Plain(_) => entries.plain |= held.equal.is_none(),
-            Form::Ids(_, ids) => {
-                entries.ids.extend(ids.iter().filter(|id| !held.has_id(**id)));
-            }
-            Form::Texts(_, texts) => {
-                let texts = texts.iter().map(|text| &**text);
-                entries.texts.extend(texts.filter(|text| !held.has_text(text)));
-            }
-            Form::Tables(databases) => {
-                for database in databases {
-                    if !(held.whole_databases && held.has_table(&(&database.name, None))) {
-                        entries.tables.extend(tables(database).filter(|table| !held.has_table(table)));
-                    }
-                }
-            }
-            Form::Unknown(_) => {}
-        }
-        has_any
-    }
-
-    fn capabilities(self, warnings: &mut Vec<Warning>) -> Vec<Capability> {
-        let mut missing = Vec::new();
-        for ((acl, action, kind), entries) in self.0 {
-            let before = missing.len();
-            let Entries { plain, ids, texts, tables } = entries;
-            let mut add = |form| missing.push(Capability::new(acl, [action.clone()], Scope(form)));
-            if plain {
-                add(Form::Plain(kind));
-            }
-            for id in sorted(ids) {
-                add(Form::Ids(kind, smallvec![id]));
-            }
-            for text in sorted(texts) {
-                add(Form::Texts(kind, smallvec![text.into()]));
-            }
-            for (name, table) in sorted(tables) {
-                add(Form::Tables(vec![Database {
-                    name: name.into(),
-                    tables: table.into_iter().map(Into::into).collect(),
-                }]));
-            }
-            if missing.len() > before && !acl.actions().contains(action) {
-                warnings.push(Warning::UnknownAction { acl, action: action.clone() });
-            }
-        }
-        missing
-    }
-}
-
-/// The items in order, each once.
-fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
-    items.sort_unstable();
-    items.dedup();
-    items
 }
