@@ -8,19 +8,19 @@
 //! even after three layers of context. It is not a [`std::error::Error`] itself, because only then can `?` accept
 //! every type that is.
 
-use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use code::{Code, UnknownCode};
 pub use items::ItemOutcomes;
+use wire::Facts;
+pub(crate) use wire::Wire;
 
 mod code;
 mod items;
+mod wire;
 
 /// A result whose error is, unless said otherwise, a [`SkillError`].
 pub type Result<T, E = SkillError> = std::result::Result<T, E>;
@@ -52,27 +52,6 @@ struct Class {
     /// Whether what failed may have been done nevertheless.
     may_be_done: bool,
     source: Option<BoxError>,
-}
-
-/// What is known of a failure beside its code, in the form in which it crosses the boundary of a library.
-#[derive(Clone, Default, Deserialize, Serialize)]
-struct Facts {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    missing: Vec<Value>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    duplicated: Vec<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pointer: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    http_status: Option<u16>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    details: Option<Value>,
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    extra: Map<String, Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    items: Option<ItemOutcomes>,
 }
 
 impl Error {
@@ -421,35 +400,6 @@ fn shorten(mut text: String) -> String {
         text.push('…');
     }
     text
-}
-
-/// An [`Error`] as text that crosses the boundary of a library.
-#[derive(Deserialize, Serialize)]
-pub(crate) struct Wire<'a> {
-    code: Cow<'a, str>,
-    detail: Cow<'a, str>,
-    #[serde(flatten)]
-    facts: Cow<'a, Facts>,
-}
-
-impl<'a> From<&'a Error> for Wire<'a> {
-    fn from(error: &'a Error) -> Self {
-        Self {
-            code: error.code().as_str().into(),
-            detail: error.chain().into(),
-            facts: Cow::Borrowed(&error.0.class.facts),
-        }
-    }
-}
-
-impl From<Wire<'_>> for Error {
-    fn from(wire: Wire<'_>) -> Self {
-        // A library of the same ABI but a newer table may know a code that this host does not.
-        let code = Code::from_str(&wire.code).unwrap_or(Code::SkillFailed);
-        let mut error = Error::new(code, wire.detail);
-        error.0.class.facts = wire.facts.into_owned();
-        error
-    }
 }
 
 #[cfg(test)]

@@ -106,3 +106,34 @@ fn an_error_survives_the_boundary() {
     let unknown = serde_json::from_str::<Wire<'_>>(r#"{"code":"from_the_future","detail":"d"}"#).unwrap();
     assert_eq!(Error::from(unknown).code(), Code::SkillFailed);
 }
+
+#[test]
+fn what_a_platform_said_survives_the_boundary() {
+    let items = ItemOutcomes { successful: vec![1.into()], failed: vec![2.into()], ..ItemOutcomes::default() };
+    let extra = Map::from_iter([("more".to_owned(), Value::from(1.5))]);
+    let error = Error::new(Code::SkillFailed, "refused")
+        .with_http_status(409)
+        .with_duplicated(vec!["x".into()])
+        .with_request_id("r1".to_owned())
+        .with_details(Value::Null)
+        .with_extra(extra.clone())
+        .with_items(items.clone());
+    let text = serde_json::to_string(&Wire::from(&error)).unwrap();
+    let crossed = Error::from(serde_json::from_str::<Wire<'_>>(&text).unwrap());
+    let wrapped = Error::from(question_mark(anyhow::Error::from(error).context("while creating")));
+    for error in [crossed, wrapped] {
+        assert!(error.is_duplicated() && !error.is_not_found() && !error.is_unauthorized());
+        assert_eq!((error.duplicated(), error.request_id()), (&["x".into()][..], Some("r1")));
+        assert_eq!((error.extra(), error.items()), (&extra, Some(&items)));
+    }
+    assert_eq!(items.to_string(), "1 successful, 1 failed");
+}
+
+#[test]
+fn an_error_of_an_older_library_is_read() {
+    let json =
+        r#"{"code":"skill_failed","detail":"d","missing":[1],"http_status":404,"pointer":"/p","details":{"a":1}}"#;
+    let error = Error::from(serde_json::from_str::<Wire<'_>>(json).unwrap());
+    assert_eq!((error.missing(), error.pointer(), error.http_status()), (&[1.into()][..], Some("/p"), Some(404)));
+    assert!(error.is_not_found() && error.details().is_some() && error.items().is_none());
+}

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::api::Api;
+use super::comparable::{Comparable, Side};
 use super::project_capability::ProjectCapability;
 use crate::client::nullable;
 use crate::error::Error;
@@ -47,6 +48,12 @@ pub struct ProjectSpec {
     /// Whatever else the platform says of it.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+impl Comparable for TokenInspection {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        self.capabilities.add_to(side)
+    }
 }
 
 impl Token {

@@ -10,6 +10,7 @@ mod connections;
 mod content;
 mod experiments;
 mod faults;
+mod iam;
 mod info;
 mod login;
 mod models;

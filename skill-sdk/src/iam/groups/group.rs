@@ -9,6 +9,7 @@ use super::write::GroupWrite;
 use crate::client::nullable;
 use crate::error::{Code, Error};
 use crate::iam::Capability;
+use crate::iam::comparable::{Comparable, Side};
 
 /// A group.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -116,6 +117,12 @@ impl Group {
             attributes: self.attributes.clone(),
             other: Map::new(),
         }
+    }
+}
+
+impl Comparable for Group {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        self.capabilities.add_to(side)
     }
 }
 

@@ -9,6 +9,7 @@ use super::group::{GroupAttributes, Members};
 use crate::client::nullable;
 use crate::error::{Code, Error};
 use crate::iam::Capability;
+use crate::iam::comparable::{Comparable, Side};
 
 /// The limits of metadata (contract "cdf-iam", section 6), all but the number of pairs in bytes.
 const LONGEST_KEY: usize = 32;
@@ -126,6 +127,12 @@ impl GroupWrite {
         };
         let all = self.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
         self.metadata.iter().find_map(of_pair).or_else(|| over("its metadata", all, MOST_METADATA))
+    }
+}
+
+impl Comparable for GroupWrite {
+    fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error> {
+        self.capabilities.add_to(side)
     }
 }
 
