@@ -14,6 +14,7 @@ mod describe;
 mod examples;
 mod expiry;
 mod forms;
+mod iam;
 mod logs;
 mod platform;
 mod project;

@@ -1,0 +1,3 @@
+//! `skill-runtime iam`: who may do what.
+
+mod compare;
