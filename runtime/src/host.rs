@@ -9,6 +9,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::authenticate::Authentication;
+use crate::authorize::Authorizer;
 use crate::outcome::Outcome;
 use crate::skills::{HostedSkill, Skills};
 
@@ -17,6 +18,7 @@ pub struct Host {
     skills: Skills,
     limits: Limits,
     authentication: Authentication,
+    authorizer: Authorizer,
 }
 
 /// How large things may be, in bytes. Over a limit is refused, never cut.
@@ -60,7 +62,8 @@ impl How {
 impl Host {
     /// A host of skills, which asks of a message what any client asks.
     pub fn new(skills: Skills, limits: Limits) -> Self {
-        Self { skills, limits, authentication: Authentication::default() }
+        let authorizer = Authorizer::of(&skills);
+        Self { skills, limits, authentication: Authentication::default(), authorizer }
     }
 
     /// Asks more of messages, or less.
@@ -152,10 +155,14 @@ impl Host {
     ) -> Result<Response, Error> {
         // Who asks is settled before what there is: the refusal of an unknown skill lists those that are here. For the same
         // reason a skill that is not here counts as one that needs a client.
-        let needs_client = found.as_ref().map_or(true, |skill| skill.manifest().needs_client);
+        let needs_client = found.as_ref().map_or(true, |skill| skill.manifest().needs_complete_message());
         let asked = &self.authentication;
         let client = if needs_client {
-            Some(Ok(asked.authenticate(&message, timeout).await?))
+            let client = asked.authenticate(&message, timeout).await?;
+            if let Ok(skill) = &found {
+                self.authorizer.authorize(skill.manifest(), &client).await?;
+            }
+            Some(Ok(client))
         } else if asked.is_more_than_usual() && is_complete(&message) {
             // The handler may ask for a client all the same, and must not get one that nobody has looked at.
             Some(asked.authenticate(&message, timeout).await)
@@ -206,6 +213,14 @@ async fn at(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+impl Host {
+    /// With an authorizer of a test's own.
+    pub(crate) fn with_authorizer(self, authorizer: Authorizer) -> Self {
+        Self { authorizer, ..self }
     }
 }
 

@@ -20,7 +20,7 @@
 //!
 //! # Modules
 //!
-//! - [`authenticate`]: what a host asks of whoever invokes
+//! - [`authenticate`]: what a host asks of whoever invokes; `authorize`: what a skill asks of them
 //! - [`host`]: the pipeline from bytes to [`Outcome`]
 //! - [`outcome`]: what came of an invocation, and how it is reported
 //! - [`skills`]: where skills come from
@@ -36,6 +36,7 @@ pub use skills::Skills;
 
 mod auth;
 pub mod authenticate;
+mod authorize;
 mod call;
 mod cli;
 mod content;

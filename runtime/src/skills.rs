@@ -10,6 +10,8 @@ use std::pin::Pin;
 
 use skill_sdk::{Code, Error, Invocation, Manifest, Response, Schemas, Skill};
 
+use crate::authorize;
+
 #[expect(unsafe_code, reason = "loads libraries and reads the tables they give")]
 mod library;
 mod linked;
@@ -42,7 +44,7 @@ impl Skills {
     ///
     /// # Errors
     ///
-    /// [`Code::SkillNotFound`] when there is none, or when two have one name.
+    /// [`Code::SkillNotFound`] when there is none, when two have one name, or when one requires capabilities that cannot be understood.
     pub fn linked(skills: Vec<Skill>) -> Result<Self, Error> {
         Self::of(linked::skills(skills), "the program")
     }
@@ -68,12 +70,13 @@ impl Skills {
             return Err(Error::new(Code::SkillNotFound, format!("{origin} has no skills")));
         }
         names.sort_unstable();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => {
-                Err(Error::new(Code::SkillNotFound, format!("{origin} has two skills with the name `{}`", pair[0])))
-            }
-            None => Ok(skills),
+        if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            let detail = format!("{origin} has two skills with the name `{name}`");
+            return Err(Error::new(Code::SkillNotFound, detail));
         }
+        // What a host cannot understand, it cannot ask for: a library may be newer than this.
+        skills.iter().try_for_each(|skill| authorize::check(skill.manifest(), origin))?;
+        Ok(skills)
     }
 
     /// The names of the skills, in the order in which they were given.

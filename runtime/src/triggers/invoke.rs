@@ -92,7 +92,9 @@ fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusa
     let limit = manifest.as_ref().map_or(how.timeout, |manifest| how.timeout_of(manifest));
     let fill = match manifest {
         _ if !is_sample => None,
-        Ok(manifest) => manifest.needs_client.then_some(Filling { options: options.fill, client, endpoints }),
+        Ok(manifest) => {
+            manifest.needs_complete_message().then_some(Filling { options: options.fill, client, endpoints })
+        }
         // For a skill that is not here no platform is started.
         Err(error) => return Err(Refusal::from(error).of(&activation_id)),
     };
