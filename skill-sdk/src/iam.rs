@@ -2,7 +2,7 @@
 //!
 //! - [`acl`], [`action`], [`scope`]: the tables of what there is leave for
 //! - [`capability`]: leave for something, as JSON and back; [`project_capability`]: the same in some projects
-//! - [`compare`]: what somebody lacks; [`comparable`]: of what that can be asked
+//! - [`compare`]: what somebody lacks; [`comparable`]: of what that can be asked; `verify`: what the caller lacks
 //! - [`token`]: what the token of a client is good for
 //! - [`groups`]: groups, which give capabilities to their members
 //! - [`security_categories`]: what keeps data from some who could read it
@@ -78,6 +78,7 @@ mod suggest;
 pub mod token;
 mod tree;
 pub mod user_profiles;
+mod verify;
 
 /// What an application is called that does not say.
 const DEFAULT_APPLICATION: &str = "skill-sdk";

@@ -20,6 +20,7 @@ mod security_categories;
 mod sessions;
 mod token;
 mod user_profiles;
+mod verify;
 
 /// The path of the project.
 const PROJECT: &str = "/api/v1/projects/test-project";
