@@ -41,6 +41,8 @@ pub struct Built {
     pub job_chain_consume: PathBuf,
     /// The library of the example `webhook`.
     pub webhook: PathBuf,
+    /// The library of the example `guarded`.
+    pub guarded: PathBuf,
     /// The library of the skills that misbehave.
     pub misbehaving: PathBuf,
     /// Holds the copies.
@@ -48,7 +50,8 @@ pub struct Built {
 }
 
 /// The examples, each a package of that name and a folder of `examples`.
-const EXAMPLES: [&str; 5] = ["word-count", "content-counter", "job-chain-generate", "job-chain-consume", "webhook"];
+const EXAMPLES: [&str; 6] =
+    ["word-count", "content-counter", "job-chain-generate", "job-chain-consume", "webhook", "guarded"];
 
 /// Builds what is under test, once, in the profile of this test.
 pub fn built() -> &'static Built {
@@ -97,6 +100,7 @@ fn build() -> Built {
         job_chain_generate: library("job_chain_generate"),
         job_chain_consume: library("job_chain_consume"),
         webhook: library("webhook"),
+        guarded: library("guarded"),
         misbehaving: library("misbehaving"),
         _folder: folder,
     };

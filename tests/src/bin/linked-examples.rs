@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         job_chain_generate::skills(),
         job_chain_consume::skills(),
         webhook::skills(),
+        guarded::skills(),
     ];
     skill_runtime::main(examples.into_iter().flatten())
 }
