@@ -68,6 +68,69 @@ fn a_library_of_another_abi_version() {
     assert!(library(own, 8).contains("(8 bytes)"));
 }
 
+/// A library whose manifests are this JSON, and whose skills end the process.
+fn library_of(folder: &Path, manifests: &Value) -> PathBuf {
+    let header = skill_sdk::plugin::Header::of::<skill_sdk::plugin::Plugin>();
+    // A text of JSON is one of C too, as long as it is ASCII.
+    let json = json!(manifests.to_string());
+    let source = format!(
+        r#"
+        #include <stddef.h>
+        #include <stdlib.h>
+        struct reply {{
+            _Bool failed; const char *start; size_t length, capacity; void (*free)(void *, size_t, size_t);
+        }};
+        static const char json[] = {json};
+        static void keep(void *start, size_t length, size_t capacity) {{}}
+        static void start(const void *host) {{}}
+        static struct reply manifests(void) {{
+            struct reply reply = {{ 0, json, sizeof json - 1, sizeof json - 1, keep }};
+            return reply;
+        }}
+        static void run(void) {{ abort(); }}
+        static const struct {{
+            unsigned abi_version, size; const char *version; size_t length;
+            void (*start)(const void *); struct reply (*manifests)(void); void (*schemas)(void), (*call)(void);
+        }} table = {{ {version}u, {size}u, "9", 1, start, manifests, run, run }};
+        _Static_assert(sizeof table == {size}, "the table of the host");
+        const void *skill_sdk_plugin(void) {{ return &table; }}
+        "#,
+        version = header.abi_version,
+        size = header.size,
+    );
+    c_library(folder, &source)
+}
+
+#[test]
+fn a_library_that_requires_what_is_not_understood() {
+    let unusable = |requires: Value| {
+        let folder = tempfile::tempdir().unwrap();
+        let manifests = json!([
+            {"name": "fine", "needsClient": false},
+            {"name": "newer", "needsClient": false, "requires": requires},
+        ]);
+        unusable(&library_of(folder.path(), &manifests))
+    };
+    let all = json!({"all": {}});
+    let detail = unusable(json!([{"moonAcl": {"actions": ["LAND"], "scope": all}}]));
+    assert!(detail.starts_with("the skill `newer` of ") && detail.contains(r#"requires {"moonAcl":"#), "{detail}");
+    let detail = unusable(json!([{"assetsAcl": {"actions": ["READ", "FLY"], "scope": all}}]));
+    assert!(detail.contains("'FLY' is not a valid action of assetsAcl"), "{detail}");
+    let detail = unusable(json!([{"assetsAcl": {"actions": [], "scope": all}}]));
+    assert!(detail.contains("requires nothing that anybody could lack"), "{detail}");
+    // What has not even the form of a requirement.
+    for requires in [json!([1]), json!({"assetsAcl": {}}), json!([{"assetsAcl": {"actions": ["READ"]}}])] {
+        let detail = unusable(requires);
+        assert!(detail.contains("has manifests that cannot be read"), "{detail}");
+    }
+    // It is the requirement that is refused: the skill beside it is found where there is none.
+    let folder = tempfile::tempdir().unwrap();
+    let library = library_of(folder.path(), &json!([{"name": "fine", "needsClient": false, "comesLater": 1}]));
+    let ended = skill_runtime().arg("invoke").arg(&library).args(["--skill", "other", r#"{"payload": 1}"#]).end();
+    let problem = ended.problem("skill_not_found");
+    assert_eq!(problem["detail"], "there is no skill `other` here; there are: fine");
+}
+
 #[test]
 fn packages_that_cannot_be_built() {
     let folder = tempfile::tempdir().unwrap();

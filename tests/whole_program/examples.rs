@@ -27,6 +27,17 @@ fn a_chain_runs_by_its_samples() {
 }
 
 #[test]
+fn the_embedded_platform_lets_its_principal_do_everything() {
+    let data = tempfile::tempdir().unwrap();
+    let event = example("guarded").arg("--data").arg(data.path()).end().answer();
+    assert_eq!((&event["externalId"], &event["dataSetId"]), (&json!("maintenance-7001-1718000000000"), &json!(123)));
+    // Deployed, nothing is filled in: who asks must be known.
+    let message = root().join("examples/guarded/message.json");
+    let problem = example("guarded").arg("--deployed").arg(message).end().problem("token_missing");
+    assert_eq!(problem["missing"], json!(["apiEndpoint", "token", "projectId"]));
+}
+
+#[test]
 fn what_one_skill_of_a_chain_answers_is_the_payload_of_the_next() {
     let data = tempfile::tempdir().unwrap();
     let run = |library: &Path, message: &Value| {

@@ -6,6 +6,7 @@
 
 mod auth;
 mod authentication;
+mod authorization;
 mod bad_messages;
 mod bad_skills;
 mod connections;
