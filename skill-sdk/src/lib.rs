@@ -49,6 +49,8 @@
 //! - [`client`]: the platform's API
 //! - [`iam`]: who may do what
 //! - [`plugin`]: the boundary between host and library
+//! - [`iam`]: who may do what
+//! - [`rows`]: lists as tables, CSV and Arrow record batches
 //! - [`logging`]: how events become log records
 //! - `testing` (feature `testing`): messages, tokens and contexts for unit tests
 //!
@@ -66,6 +68,10 @@ pub use redact::{redact, redact_secrets};
 pub use response::Response;
 pub use skill::{Handler, Manifest, Schemas, Skill};
 
+#[cfg(feature = "arrow")]
+pub use arrow_array;
+#[cfg(feature = "arrow")]
+pub use arrow_schema;
 pub use schemars;
 pub use secrecy;
 pub use serde;
@@ -84,6 +90,7 @@ mod message;
 pub mod plugin;
 mod redact;
 mod response;
+pub mod rows;
 mod skill;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

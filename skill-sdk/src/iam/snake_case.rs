@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// `dbs_to_tables` for `dbsToTables`.
-pub(super) fn snake_case(name: &str) -> String {
+pub(crate) fn snake_case(name: &str) -> String {
     name.chars().fold(String::with_capacity(name.len() + 4), |mut snake, c| {
         if c.is_ascii_uppercase() {
             snake.push('_');
