@@ -18,7 +18,8 @@
 //! - [`Error::is_not_found`] tells of a refusal that names what is [missing](crate::Error::missing) too, and
 //!   [`Error::is_duplicated`] of what is [there already](crate::Error::duplicated);
 //! - the error of a token that was refused says for which projects it does work, if it works for any: that is one more request;
-//! - a call with many items may fail for some of them: [`Error::items`](crate::Error::items) has all four lists.
+//! - a call with many items may fail for some of them: [`Error::items`](crate::Error::items) has all four lists. After a
+//!   request that failed no further one is begun.
 //!
 //! A call that fails is repeated up to nine times, of which three after failures to connect, [unless set
 //! otherwise](crate::Client::with_retries):

@@ -17,7 +17,7 @@ pub type TokenFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Se
 ///
 /// - [`FixedToken`]: one token, for as long as it lives
 /// - [`PersonalAccessTokens`](super::PersonalAccessTokens): made with a personal access config
-/// - [`ClientCredentials`](super::ClientCredentials): fetched from an OAuth server
+/// - [`ClientCredentials`]: fetched from an OAuth server
 /// - [`from_fn`]: whatever a function gives
 pub trait TokenSource: Send + Sync {
     /// The token to use now.
