@@ -3,9 +3,12 @@
 //! Both sides are sorted by ACL, action and kind of scope. What is desired of one of these is then looked for in a set of what is
 //! held of it, so that the cost is linear, and no more than one set is in memory at a time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
+use std::ops::Range;
+use std::ptr;
 
 use serde_json::Value;
 use smallvec::{SmallVec, smallvec};
@@ -238,7 +241,7 @@ impl<'a> Grants<'a> {
                 let name = scope.name();
                 return Err(invalid(format!("Unknown scope '{name}' of {acl} cannot be compared, and it is desired")));
             };
-            if count(scope) > 0 {
+            if has_entries(scope) {
                 let actions = distinct(entry.capability.actions());
                 is_empty &= actions.is_empty();
                 for action in actions {
@@ -250,44 +253,41 @@ impl<'a> Grants<'a> {
     }
 
     fn missing(&self, exactly: bool, warnings: &mut Vec<Warning>) -> Vec<Capability> {
-        let mut missing = Vec::new();
-        for ((acl, action, kind), Scopes { held, desired }) in &self.0 {
-            let before = missing.len();
-            let mut add = |form| missing.push(Capability::new(*acl, [(*action).clone()], Scope(form)));
-            if desired.is_empty() || (!exactly && self.holds_everything(*acl, action)) {
+        let mut missing: Vec<Capability> = Vec::new();
+        let mut found: HashMap<(Acl, ScopeKind), Found<'_>> = HashMap::new();
+        for (&(acl, action, kind), Scopes { desired, .. }) in &self.0 {
+            if desired.is_empty() || (!exactly && self.holds_everything(acl, action)) {
                 continue;
             }
-            match kind.entries() {
-                Entries::Nothing => {
-                    if held.is_empty() {
-                        add(Form::Plain(*kind));
+            let held = self.covering(acl, action, kind, exactly);
+            let begin = missing.len();
+            match found.get(&(acl, kind)) {
+                // Several actions often come with the same scopes.
+                Some(found) if are_same(&found.held, &held) && are_same(found.desired, desired) => {
+                    for place in found.places.clone() {
+                        let scope = missing.get(place).and_then(Capability::scope).cloned();
+                        missing.extend(scope.map(|scope| Capability::new(acl, [action.clone()], scope)));
                     }
                 }
-                Entries::Ids => {
-                    for id in without(desired, held, ids) {
-                        add(Form::Ids(*kind, smallvec![id]));
-                    }
-                }
-                Entries::Texts => {
-                    // Whoever may write instances in a space may write their properties.
-                    let writes = !exactly && may_write(*acl, action);
-                    let spaces = if writes { self.held(&(*acl, &WRITE, ScopeKind::SpaceId)) } else { &[] };
-                    for text in without(desired, &[held, spaces].concat(), texts) {
-                        add(Form::Texts(*kind, smallvec![text.into()]));
-                    }
-                }
-                Entries::Tables => {
-                    for (name, table) in without_tables(desired, held, exactly) {
-                        let tables = table.into_iter().map(Into::into).collect();
-                        add(Form::Tables(vec![Database { name: name.into(), tables }]));
-                    }
-                }
+                _ => each_without(kind, desired, &held, exactly, |form| {
+                    missing.push(Capability::new(acl, [action.clone()], Scope(form)));
+                }),
             }
-            if missing.len() > before && !acl.actions().contains(action) {
-                warnings.push(Warning::UnknownAction { acl: *acl, action: (*action).clone() });
+            if missing.len() > begin && !acl.actions().contains(action) {
+                warnings.push(Warning::UnknownAction { acl, action: action.clone() });
             }
+            found.insert((acl, kind), Found { held, desired, places: begin..missing.len() });
         }
         missing
+    }
+
+    /// The scopes that may cover those of one kind, but for `all`.
+    fn covering(&self, acl: Acl, action: &'a Action, kind: ScopeKind, exactly: bool) -> Cow<'_, [&'a Scope]> {
+        let held = self.held(&(acl, action, kind));
+        // Whoever may write instances in a space may write their properties.
+        let writes = !exactly && may_write(acl, action) && kind.entries() == Entries::Texts;
+        let spaces = if writes { self.held(&(acl, &WRITE, ScopeKind::SpaceId)) } else { &[] };
+        if spaces.is_empty() { held.into() } else { [held, spaces].concat().into() }
     }
 
     fn held(&self, key: &Key<'a>) -> &[&'a Scope] {
@@ -301,37 +301,61 @@ impl<'a> Grants<'a> {
     }
 }
 
+/// Where in the result it stands what one action lacks.
+struct Found<'g> {
+    held: Cow<'g, [&'g Scope]>,
+    desired: &'g [&'g Scope],
+    places: Range<usize>,
+}
+
+/// Whether these are the same scopes, and not only equal ones.
+fn are_same(some: &[&Scope], others: &[&Scope]) -> bool {
+    some.len() == others.len() && some.iter().zip(others).all(|(one, other)| ptr::eq(*one, *other))
+}
+
+/// Gives the entries of scopes of one kind that are desired and not held, in order.
+fn each_without(kind: ScopeKind, desired: &[&Scope], held: &[&Scope], exactly: bool, mut each: impl FnMut(Form)) {
+    match kind.entries() {
+        Entries::Nothing => {
+            if held.is_empty() {
+                each(Form::Plain(kind));
+            }
+        }
+        Entries::Ids => {
+            for id in ids_without(desired, held) {
+                each(Form::Ids(kind, smallvec![id]));
+            }
+        }
+        Entries::Texts => {
+            for text in without(desired, held, texts) {
+                each(Form::Texts(kind, smallvec![text.into()]));
+            }
+        }
+        Entries::Tables => {
+            for (name, table) in without_tables(desired, held, exactly) {
+                let tables = table.into_iter().map(Into::into).collect();
+                each(Form::Tables(vec![Database { name: name.into(), tables }]));
+            }
+        }
+    }
+}
+
 /// Whether whoever may write may do this too: write the properties of instances.
 fn may_write(acl: Acl, action: &Action) -> bool {
     acl == Acl::DataModelInstances && *action == Action::WriteProperties
 }
 
-/// What of these scopes is desired and not held, sorted; `entries` takes the entries out of a scope.
-fn without<'a, T, E>(desired: &[&'a Scope], held: &[&'a Scope], entries: impl Fn(&'a Scope) -> E) -> Vec<T>
+/// What of these is desired and not held, sorted; `entries` takes the entries out of each.
+fn without<'a, S, T, E>(desired: &[&'a S], held: &[&'a S], entries: impl Fn(&'a S) -> E) -> Vec<T>
 where
     T: Copy + Hash + Ord,
     E: Iterator<Item = T>,
 {
-    let held = set(held, &entries);
-    sorted(desired.iter().copied().flat_map(entries).filter(|wish| !held.contains(wish)).collect())
-}
-
-fn without_tables<'a>(desired: &[&'a Scope], held: &[&'a Scope], exactly: bool) -> Vec<Table<'a>> {
-    let held = set(held, |scope| databases(scope).flat_map(tables));
-    let covers = |database: &&Database| !exactly && held.contains(&(&*database.name, None));
-    let desired = desired.iter().copied().flat_map(databases).filter(|database| !covers(database));
-    sorted(desired.flat_map(tables).filter(|table| !held.contains(table)).collect())
-}
-
-/// The entries of scopes. Its room is made at once: making it step by step takes as long as all the rest.
-fn set<'a, T, E>(scopes: &[&'a Scope], entries: impl Fn(&'a Scope) -> E) -> HashSet<T>
-where
-    T: Eq + Hash,
-    E: Iterator<Item = T>,
-{
-    let mut set = HashSet::with_capacity(scopes.iter().copied().map(count).sum());
-    set.extend(scopes.iter().copied().flat_map(entries));
-    set
+    // The room for all of them is made at once: making it step by step takes as long as all the rest.
+    let count = held.iter().map(|held| entries(held).size_hint().0).sum();
+    let mut set = HashSet::with_capacity(count);
+    set.extend(held.iter().flat_map(|held| entries(held)));
+    sorted(desired.iter().flat_map(|wish| entries(wish)).filter(|wish| !set.contains(wish)).collect())
 }
 
 /// The items in order, each once.
@@ -339,6 +363,38 @@ fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
     items.sort_unstable();
     items.dedup();
     items
+}
+
+/// As [`without`], of ids. To go along two sorted lists takes less than to look into a set that is larger than the processor's
+/// memory, and the result has to be sorted anyway.
+fn ids_without(desired: &[&Scope], held: &[&Scope]) -> Vec<i64> {
+    let sorted = |scopes: &[&Scope]| sorted(scopes.iter().copied().flat_map(ids).collect());
+    let mut held = sorted(held).into_iter().peekable();
+    let mut missing = sorted(desired);
+    missing.retain(|wish| {
+        while held.next_if(|id| id < wish).is_some() {}
+        held.peek() != Some(wish)
+    });
+    missing
+}
+
+/// As [`without`], of tables. Each database is looked at by itself: its tables are near each other in memory.
+fn without_tables<'a>(desired: &[&'a Scope], held: &[&'a Scope], exactly: bool) -> Vec<Table<'a>> {
+    let mut held_of: HashMap<&str, SmallVec<[&Database; 1]>> = HashMap::new();
+    for database in held.iter().copied().flat_map(databases) {
+        held_of.entry(&database.name).or_default().push(database);
+    }
+    let mut desired: Vec<&Database> = desired.iter().copied().flat_map(databases).collect();
+    desired.sort_unstable_by_key(|database| &database.name);
+    let mut missing = Vec::new();
+    for desired in desired.chunk_by(|a, b| a.name == b.name) {
+        let held = desired.first().and_then(|database| held_of.get(&*database.name));
+        let held = held.map(SmallVec::as_slice).unwrap_or_default();
+        if exactly || !held.iter().any(|database| database.tables.is_empty()) {
+            missing.extend(without(desired, held, tables));
+        }
+    }
+    missing
 }
 
 /// The ACL and the scope of a capability, if it takes part in comparisons.
@@ -362,14 +418,14 @@ fn distinct(actions: &[Action]) -> SmallVec<[&Action; 4]> {
     actions
 }
 
-/// For how much a scope is leave.
-fn count(scope: &Scope) -> usize {
+/// Whether a scope is leave for anything at all.
+fn has_entries(scope: &Scope) -> bool {
     match &scope.0 {
-        Form::Plain(_) => 1,
-        Form::Ids(_, ids) => ids.len(),
-        Form::Texts(_, texts) => texts.len(),
-        Form::Tables(databases) => databases.iter().map(|database| database.tables.len().max(1)).sum(),
-        Form::Unknown(_) => 0,
+        Form::Plain(_) => true,
+        Form::Ids(_, ids) => !ids.is_empty(),
+        Form::Texts(_, texts) => !texts.is_empty(),
+        Form::Tables(databases) => !databases.is_empty(),
+        Form::Unknown(_) => false,
     }
 }
 
