@@ -3,7 +3,6 @@
 mod failures;
 mod memory;
 mod progress;
-mod server;
 
 use std::fs;
 use std::io::Read;
@@ -13,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc;
 
+use super::server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use whole_program_tests::{Ended, PlatformProcess, Run, skill_runtime};

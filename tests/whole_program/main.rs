@@ -21,6 +21,7 @@ mod platform;
 mod project;
 mod samples;
 mod secrets;
+mod server;
 mod signals;
 
 use secrecy::ExposeSecret;

@@ -39,21 +39,23 @@ impl<T: FromArgMatches> FromArgMatches for Later<T> {
     }
 }
 
-/// The options that say who asks.
-const IDENTITIES: [&str; 4] = ["token_file", "personal_access_config", "file", "profile"];
+/// Options that say one thing in several ways: who asks, and which capabilities are looked for.
+const WAYS: [&[&str]; 2] = [&["token_file", "personal_access_config", "file", "profile"], &["desired", "skill_path"]];
 
-/// Forgets what variables say about who asks when that was typed: otherwise somebody who types a profile could act as
-/// somebody else.
+/// Forgets what variables say where it was typed in another way: otherwise somebody who types a profile could act as somebody
+/// else.
 fn prefer_typed(matches: &mut ArgMatches) {
     let source = |matches: &ArgMatches, id| match matches.try_contains_id(id) {
         Ok(true) => matches.value_source(id),
         _ => None,
     };
-    if IDENTITIES.iter().any(|id| source(matches, id) == Some(ValueSource::CommandLine)) {
-        for id in IDENTITIES {
-            if source(matches, id) == Some(ValueSource::EnvVariable) {
-                // It is there.
-                let _ = matches.try_clear_id(id);
+    for ways in WAYS {
+        if ways.iter().any(|id| source(matches, id) == Some(ValueSource::CommandLine)) {
+            for id in ways {
+                if source(matches, id) == Some(ValueSource::EnvVariable) {
+                    // It is there.
+                    let _ = matches.try_clear_id(id);
+                }
             }
         }
     }

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc;
 
-use super::server::{content, serve, shell, token};
 use super::{names, printed, refused};
+use crate::server::{command, serve, shell, token};
 use whole_program_tests::skill_runtime;
 
 #[test]
@@ -16,7 +16,7 @@ fn a_download_that_breaks_off_leaves_nothing() {
     let url = serve(|mut request| request.answer("200 OK\r\ncontent-length: 10000000", &vec![b'x'; 100_000]));
     for file in ["new", "old"] {
         fs::write(folder.path().join("old"), "before").unwrap();
-        let ended = content(&url, &token()).args(["get", "k", file]).current_dir(folder.path()).end();
+        let ended = command("content", &url, &token()).args(["get", "k", file]).current_dir(folder.path()).end();
         let problem = ended.problem("platform_unavailable");
         assert!(problem["detail"].as_str().unwrap().contains("the answer broke off"), "{problem}");
         assert_eq!(names(folder.path()), ["old"]);
@@ -29,7 +29,7 @@ fn what_is_not_there_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let url = serve(|mut request| request.answer("404 Not Found", br#"{"message": "no such thing"}"#));
     for args in [&["get", "k", "file"][..], &["get", "k"], &["rm", "k"]] {
-        let ended = content(&url, &token()).args(args).current_dir(folder.path()).end();
+        let ended = command("content", &url, &token()).args(args).current_dir(folder.path()).end();
         refused(&ended, 1, "no such thing");
     }
     assert_eq!(names(folder.path()), [""; 0]);
@@ -46,7 +46,7 @@ fn refusals_have_the_exit_codes_of_the_table_and_show_no_token() {
             request.answer(&head, echo.as_bytes());
         });
         for args in [&["get", "k"][..], &["put", "/etc/hostname", "k"], &["list"], &["rm", "k"]] {
-            let ended = content(&url, &token).args(args).env("RUST_LOG", "trace").end();
+            let ended = command("content", &url, &token).args(args).env("RUST_LOG", "trace").end();
             ended.problem(code);
             assert!(!ended.stderr.contains(&token) && !ended.stderr.contains("eyJ"), "{}", ended.stderr);
         }
@@ -60,7 +60,7 @@ fn files_that_cannot_be_read_or_written_are_told() {
         request.discard();
         request.answer("200 OK\r\ncontent-length: 2", b"{}");
     });
-    let run = |args: &[&str]| content(&url, &token()).args(args).current_dir(folder.path()).end();
+    let run = |args: &[&str]| command("content", &url, &token()).args(args).current_dir(folder.path()).end();
     refused(&run(&["put", "none"]), 66, "cannot read none");
     refused(&run(&["put", "-r", "none/"]), 66, "cannot read none/");
     refused(&run(&["get", "k", "none/file"]), 1, "cannot write none/file");
@@ -115,7 +115,7 @@ fn of_a_folder_that_fails_the_keys_are_told_that_were_stored() {
             request.answer("403 Forbidden", br#"{"message": "not yours"}"#);
         }
     });
-    let ended = content(&url, &token()).args(["put", "-r", ".", "x"]).current_dir(folder.path()).end();
+    let ended = command("content", &url, &token()).args(["put", "-r", ".", "x"]).current_dir(folder.path()).end();
     assert!(ended.stderr.contains("cannot upload `x/b`: the platform answered 403: not yours"), "{}", ended.stderr);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), "x/a\n"), "{}", ended.stderr);
 }
@@ -142,7 +142,7 @@ fn what_is_under_way_is_stored_when_something_else_fails() {
             request.answer("200 OK\r\ncontent-length: 2", b"{}");
         }
     });
-    let ended = content(&url, &token()).args(["put", "-r", ".", "x"]).current_dir(folder.path()).end();
+    let ended = command("content", &url, &token()).args(["put", "-r", ".", "x"]).current_dir(folder.path()).end();
     let mut stored: Vec<_> = ended.stdout.lines().collect();
     stored.sort_unstable();
     assert_eq!((ended.code, stored), (Some(1), vec!["x/1", "x/2", "x/3"]), "{}", ended.stderr);
@@ -157,7 +157,7 @@ fn of_several_keys_that_cannot_be_deleted_all_are_tried_unless_nobody_answers() 
         let is_absent = request.line.ends_with("/a");
         request.answer(if is_absent { "404 Not Found" } else { "401 Unauthorized" }, b"");
     });
-    let ended = content(&url, &token()).args(["rm", "a", "b", "c"]).end();
+    let ended = command("content", &url, &token()).args(["rm", "a", "b", "c"]).end();
     assert_eq!((ended.code, ended.stderr.lines().count()), (Some(1), 2), "{}", ended.stderr);
     let asked: Vec<String> = requests.try_iter().collect();
     assert!(asked.len() == 2 && asked[1].ends_with("/b"), "{asked:?}");
@@ -168,10 +168,10 @@ fn a_folder_is_looked_through_before_anything_is_sent() {
     let (folder, url) = (tempfile::tempdir().unwrap(), serve(|_| panic!("nothing is to be sent")));
     fs::write(folder.path().join("a"), "x").unwrap();
     fs::write(folder.path().join("b\nc"), "x").unwrap();
-    let ended = content(&url, &token()).args(["put", "-r", "."]).current_dir(folder.path()).end();
+    let ended = command("content", &url, &token()).args(["put", "-r", "."]).current_dir(folder.path()).end();
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{}", ended.stderr);
     for args in [&["put", "a", "../x"][..], &["put", "a", ""], &["put", "a", "k", "--content-type", "bad type"]] {
-        let ended = content(&url, &token()).args(args).current_dir(folder.path()).end();
+        let ended = command("content", &url, &token()).args(args).current_dir(folder.path()).end();
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{args:?} {}", ended.stderr);
     }
 }
@@ -231,5 +231,5 @@ fn what_has_no_length_is_sent_in_chunks() {
         assert_eq!(&chunks, b"5\r\nhello\r\n0\r\n\r\n");
         request.answer("200 OK\r\ncontent-length: 2", b"{}");
     });
-    assert_eq!(printed(content(&url, &token()).args(["put", "-", "k"]).stdin("hello")), "k\n");
+    assert_eq!(printed(command("content", &url, &token()).args(["put", "-", "k"]).stdin("hello")), "k\n");
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use super::server::{on, serve};
+use crate::server::{on, serve};
 use whole_program_tests::built;
 
 /// The transfers whose memory is compared, in bytes.

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc;
 
-use super::server::{on, serve, shell};
+use crate::server::{on, serve, shell};
 use whole_program_tests::built;
 
 /// A platform whose answer does not end before it is told to. The length of it is told if that is wanted.

@@ -11,9 +11,11 @@ use skill_sdk::testing;
 use whole_program_tests::{Run, built, skill_runtime};
 
 /// A request whose body has not been read.
-pub(super) struct Request {
+pub(crate) struct Request {
     /// Method and path.
-    pub(super) line: String,
+    pub(crate) line: String,
+    /// Its headers, as lines.
+    pub(crate) head: String,
     length: u64,
     input: BufReader<TcpStream>,
 }
@@ -33,32 +35,32 @@ impl Request {
         // A body in chunks is not taken apart: it ends with the connection.
         let length = told.unwrap_or(if head.contains("transfer-encoding: chunked") { u64::MAX } else { 0 });
         let line = head.split(" HTTP/").next().unwrap().to_owned();
-        Some(Self { line, length, input })
+        Some(Self { line, head, length, input })
     }
 
     /// Throws the body away, and gives how many bytes it had.
-    pub(super) fn discard(&mut self) -> u64 {
+    pub(crate) fn discard(&mut self) -> u64 {
         std::io::copy(&mut (&mut self.input).take(self.length), &mut std::io::sink()).unwrap()
     }
 
-    pub(super) fn answer(&mut self, head: &str, body: &[u8]) {
+    pub(crate) fn answer(&mut self, head: &str, body: &[u8]) {
         self.write(format!("HTTP/1.1 {head}\r\nconnection: close\r\n\r\n").as_bytes());
         self.write(body);
     }
 
     /// What has not been read.
-    pub(super) fn input(&mut self) -> &mut impl Read {
+    pub(crate) fn input(&mut self) -> &mut impl Read {
         &mut self.input
     }
 
     /// Writes more of an answer, unless nobody waits for it.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> bool {
         self.input.get_mut().write_all(bytes).is_ok()
     }
 }
 
 /// Starts a platform that answers each request so, one a connection, and gives its URL.
-pub(super) fn serve(answer: impl Fn(Request) + Send + Sync + 'static) -> String {
+pub(crate) fn serve(answer: impl Fn(Request) + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let answer = Arc::new(answer);
@@ -76,19 +78,19 @@ pub(super) fn serve(answer: impl Fn(Request) + Send + Sync + 'static) -> String 
 }
 
 /// A token, as it is sent.
-pub(super) fn token() -> String {
+pub(crate) fn token() -> String {
     testing::Token::new().text().expose_secret().to_owned()
 }
 
-/// `skill-runtime content` on such a platform.
-pub(super) fn content(url: &str, token: &str) -> Run {
-    let run = skill_runtime().arg("content");
+/// A command of `skill-runtime` on such a platform.
+pub(crate) fn command(name: &str, url: &str, token: &str) -> Run {
+    let run = skill_runtime().arg(name);
     variables(url, token).into_iter().fold(run, |run, (name, value)| run.env(name, value))
 }
 
 /// A command that runs the program, which stands in the variable `PROGRAM`, on such a platform, in a folder that is also its
 /// home.
-pub(super) fn shell(command: &str, url: &str, folder: &Path) -> Command {
+pub(crate) fn shell(command: &str, url: &str, folder: &Path) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
     on(&mut shell, url, folder);
@@ -96,7 +98,7 @@ pub(super) fn shell(command: &str, url: &str, folder: &Path) -> Command {
 }
 
 /// Sets the variables, and no others.
-pub(super) fn on(command: &mut Command, url: &str, folder: &Path) {
+pub(crate) fn on(command: &mut Command, url: &str, folder: &Path) {
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
