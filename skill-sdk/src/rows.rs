@@ -15,7 +15,7 @@
 //! A list has the columns of its [type](Row), whatever its entries hold, also when it is empty. What they hold beside that is not
 //! in rows. With the feature `arrow`, `Rows::record_batch` makes an Arrow record batch.
 //!
-//! - [`column`]: what a type says of its columns
+//! - [`column`](mod@column): what a type says of its columns
 //! - [`options`]: what becomes of them
 //! - `csv`, `record_batch`: other forms
 
