@@ -45,7 +45,7 @@ fn main() {
             let memory = if entries < 100_000 {
                 String::new()
             } else {
-                let peaks = bench.programs().map(|program| bench.peak(&program, &existing, &desired));
+                let peaks = bench.programs().map(|program| Bench::peak(&program, &existing, &desired));
                 format!("{:.2} ({:.0} MB)", peaks[1] / peaks[0], peaks[1])
             };
             println!(
@@ -185,7 +185,7 @@ impl Bench {
     }
 
     /// The most memory that was resident, in megabytes, when printing had begun.
-    fn peak(&self, program: &[PathBuf], existing: &Path, desired: &Path) -> f64 {
+    fn peak(program: &[PathBuf], existing: &Path, desired: &Path) -> f64 {
         let mut child = Self::command(program, existing, desired).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = child.stdout.take().unwrap();
         output.read_exact(&mut [0]).unwrap();

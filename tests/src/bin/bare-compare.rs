@@ -3,7 +3,6 @@
 //! may write their properties.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "the whole purpose")]
 #![expect(clippy::unwrap_used, reason = "it checks nothing")]
 
 use std::collections::{HashMap, HashSet};
@@ -21,20 +20,18 @@ struct Body<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 enum Scope<'a> {
-    DatasetScope {
-        ids: Vec<i64>,
+    #[serde(rename = "datasetScope")]
+    DataSets { ids: Vec<i64> },
+    #[serde(rename = "spaceIdScope")]
+    Spaces {
+        #[serde(rename = "spaceIds", borrow)]
+        ids: Vec<&'a str>,
     },
-    #[serde(rename_all = "camelCase")]
-    SpaceIdScope {
-        #[serde(borrow)]
-        space_ids: Vec<&'a str>,
-    },
-    #[serde(rename_all = "camelCase")]
-    TableScope {
-        #[serde(borrow)]
-        dbs_to_tables: HashMap<&'a str, Tables<'a>>,
+    #[serde(rename = "tableScope")]
+    Databases {
+        #[serde(rename = "dbsToTables", borrow)]
+        databases: HashMap<&'a str, Tables<'a>>,
     },
 }
 
@@ -57,14 +54,13 @@ fn grants<'a>(text: &'a str, mut add: impl FnMut(Grant<'a>)) {
     let capabilities: Vec<HashMap<&str, Body<'_>>> = serde_json::from_str(text).unwrap();
     for (acl, Body { actions, scope }) in capabilities.into_iter().flatten() {
         for action in actions {
+            let mut add = |entry| add((acl, action, entry));
             match &scope {
-                Scope::DatasetScope { ids } => ids.iter().for_each(|id| add((acl, action, Entry::Id(*id)))),
-                Scope::SpaceIdScope { space_ids } => {
-                    space_ids.iter().for_each(|space| add((acl, action, Entry::Space(space))));
-                }
-                Scope::TableScope { dbs_to_tables } => {
-                    for (database, Tables { tables }) in dbs_to_tables {
-                        tables.iter().for_each(|table| add((acl, action, Entry::Table(database, table))));
+                Scope::DataSets { ids } => ids.iter().copied().map(Entry::Id).for_each(add),
+                Scope::Spaces { ids } => ids.iter().copied().map(Entry::Space).for_each(add),
+                Scope::Databases { databases } => {
+                    for (database, Tables { tables }) in databases {
+                        tables.iter().map(|table| Entry::Table(database, table)).for_each(&mut add);
                     }
                 }
             }
@@ -81,7 +77,8 @@ fn main() {
     let mut missing = Vec::new();
     grants(&files[1], |grant| {
         let (acl, action, entry) = grant;
-        if !held.contains(&grant) && !(action == "WRITE_PROPERTIES" && held.contains(&(acl, "WRITE", entry))) {
+        let is_held = held.contains(&grant) || (action == "WRITE_PROPERTIES" && held.contains(&(acl, "WRITE", entry)));
+        if !is_held {
             missing.push(grant);
         }
     });
