@@ -36,7 +36,8 @@
 //!
 //! 1. A trigger of the host receives bytes, and the host reads a [`Message`] from them. The payload stays the text it is.
 //! 2. Unless the skill is [`without_client`](Skill::without_client), the message's token is looked at: one that is absent,
-//!    malformed or expired ends the invocation here.
+//!    malformed or expired ends the invocation here. If the skill [requires](Skill::requires) capabilities, the platform is asked
+//!    for those of the caller, and one who lacks any is told which.
 //! 3. The payload is read as the handler's input, and the handler is called with it and a [`Context`].
 //! 4. [`Context::client`] acts for the caller, until the deadline: [`Client::content`] reads and writes the project's files,
 //!    [`Context::session`] keeps what several invocations share.
@@ -48,9 +49,8 @@
 //! - [`auth`]: tokens, and where they come from
 //! - [`client`]: the platform's API
 //! - [`iam`]: who may do what
-//! - [`plugin`]: the boundary between host and library
-//! - [`iam`]: who may do what
 //! - [`rows`]: lists as tables, CSV and Arrow record batches
+//! - [`plugin`]: the boundary between host and library
 //! - [`logging`]: how events become log records
 //! - `testing` (feature `testing`): messages, tokens and contexts for unit tests
 //!
