@@ -31,12 +31,17 @@ pub trait Comparable {
     fn add_to<'a>(&'a self, side: &mut Side<'a>) -> Result<(), Error>;
 }
 
+/// How many texts may be in one another: a file that holds a list of texts has two. Each is read in its own turn of the stack.
+const NESTED_TEXTS: u8 = 4;
+
 /// One side of a comparison, read: for whoever wants to tell the errors of both sides apart, or compares a side several times.
 /// [`compare_sides`](super::compare::compare_sides) compares two.
 pub struct Side<'a> {
     role: Role,
     project: Option<&'a str>,
     entries: Vec<Entry<'a>>,
+    /// In how many texts that is which is being read.
+    texts: u8,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -74,7 +79,7 @@ impl<'a> Side<'a> {
     }
 
     fn of(comparable: &'a (impl Comparable + ?Sized), role: Role, options: &'a CompareOptions) -> Result<Self, Error> {
-        let mut side = Self { role, project: options.project.as_deref(), entries: Vec::new() };
+        let mut side = Self { role, project: options.project.as_deref(), entries: Vec::new(), texts: 0 };
         comparable.add_to(&mut side)?;
         Ok(side)
     }
@@ -104,10 +109,16 @@ impl<'a> Side<'a> {
     }
 
     fn add_text(&mut self, text: &[u8]) -> Result<(), Error> {
-        match parse(text)?.0 {
+        if self.texts == NESTED_TEXTS {
+            return Err(invalid(format!("more than {NESTED_TEXTS} texts are in one another")));
+        }
+        self.texts += 1;
+        let added = match parse(text)?.0 {
             Tree::Text(_) => Err(invalid("a capability is an object, and not a text")),
             tree => self.add_tree(tree, self.rules()),
-        }
+        };
+        self.texts -= 1;
+        added
     }
 
     fn add_tree(&mut self, tree: Tree<'_>, rules: Rules) -> Result<(), Error> {

@@ -79,6 +79,19 @@ fn what_a_platform_says_is_read_leniently_also_where_it_is_wanted() {
 }
 
 #[test]
+fn texts_are_not_read_within_each_other_without_end() {
+    let labels = capability("labelsAcl READ all");
+    let nested = |depth: usize| (0..depth).fold(labels.clone(), |inner, _| json!([inner.to_string()]));
+    assert_eq!(missing(&labels, &nested(4)).unwrap(), 0);
+    let error = missing(&labels, &nested(5)).unwrap_err();
+    assert_eq!(error.detail(), "more than 4 texts are in one another");
+    // Each line of this is a list of one text, which is what follows.
+    let lines: Vec<String> = (0..2000).map(|depth| format!("{}- |\n", " ".repeat(depth))).collect();
+    let yaml = format!("{}{}x\n", lines.concat(), " ".repeat(2000));
+    assert_eq!(missing(&(), yaml.as_str()).unwrap_err().detail(), error.detail());
+}
+
+#[test]
 fn an_error_says_where_it_is() {
     let held = capability("labelsAcl READ all");
     for (wish, pointer) in [
