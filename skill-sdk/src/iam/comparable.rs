@@ -148,11 +148,7 @@ impl<'a> Side<'a> {
         let at = |name: &str| fields.iter().position(|(field, _)| field == name);
         let is_acl = || fields.iter().any(|(name, _)| Acl::of(name).is_some());
         if project_capability::is_entry(&fields) {
-            let entry = project_capability::load(Tree::Object(fields), Rules::LENIENT)?;
-            if self.counts(&entry)? {
-                self.add(Cow::Owned(entry.capability), true);
-            }
-            return Ok(());
+            return self.add_entry(Tree::Object(fields));
         }
         if is_acl() {
             return self.add_capability(Tree::Object(fields), rules);
@@ -161,22 +157,41 @@ impl<'a> Side<'a> {
             let (_, items) = fields.swap_remove(at);
             return self.add_tree(items, rules).map_err(|error| within("items", error));
         }
+        let is_text = |name: &str| at(name).is_some_and(|at| matches!(fields[at].1, Tree::Text(_)));
+        let (is_group, is_inspection) = (is_text("name"), is_text("subject"));
         if let Some(at) = at("capabilities") {
             let (_, capabilities) = fields.swap_remove(at);
-            return match capabilities {
+            let added = match capabilities {
                 Tree::Other(Value::Null) => Ok(()),
+                capabilities if is_inspection => self.add_entries(capabilities),
                 // What a platform says, whoever asks.
-                capabilities => {
-                    self.add_tree(capabilities, Rules::LENIENT).map_err(|error| within("capabilities", error))
-                }
+                capabilities => self.add_tree(capabilities, Rules::LENIENT),
             };
+            return added.map_err(|error| within("capabilities", error));
         }
-        // A group need not have any.
-        let is_text = |name: &str| at(name).is_some_and(|at| matches!(fields[at].1, Tree::Text(_)));
-        if is_text("name") || is_text("subject") {
+        // A group need not have any. But one with a slip in the name of an ACL may not go for a group.
+        let is_like_acl = || fields.iter().any(|(name, _)| name.to_ascii_lowercase().ends_with("acl"));
+        if (is_group || is_inspection) && !is_like_acl() {
             return Ok(());
         }
         self.add_capability(Tree::Object(fields), rules)
+    }
+
+    /// Adds what a token inspection has. Without a project an entry would count in all of them.
+    fn add_entries(&mut self, entries: Tree<'_>) -> Result<(), Error> {
+        let Tree::List(entries) = entries else {
+            return Err(invalid(format!("the capabilities of a token are an array, and not {}", entries.what())));
+        };
+        let mut entries = entries.into_iter().enumerate();
+        entries.try_for_each(|(i, entry)| self.add_entry(entry).map_err(|error| within(&i.to_string(), error)))
+    }
+
+    fn add_entry(&mut self, entry: Tree<'_>) -> Result<(), Error> {
+        let entry = project_capability::load(entry, Rules::LENIENT)?;
+        if self.counts(&entry)? {
+            self.add(Cow::Owned(entry.capability), true);
+        }
+        Ok(())
     }
 
     fn add_capability(&mut self, tree: Tree<'_>, rules: Rules) -> Result<(), Error> {

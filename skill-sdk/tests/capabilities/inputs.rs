@@ -67,6 +67,28 @@ fn token_entries_need_a_project() {
 }
 
 #[test]
+fn an_inspection_has_only_entries_with_projects() {
+    let wish = capability("labelsAcl READ all");
+    let inspection = |entry: &Value| json!({"subject": "s", "projects": [], "capabilities": [entry]});
+    assert_eq!(missing(&inspection(&capability("labelsAcl READ all @alpha")), &wish).unwrap(), 0);
+    assert_eq!(missing(&inspection(&capability("labelsAcl READ all @beta")), &wish).unwrap(), 1);
+    let error = missing(&inspection(&wish), &wish).unwrap_err();
+    assert_eq!((error.detail(), error.pointer()), ("a token entry has a `projectScope`", Some("/capabilities/0")));
+    let error = missing(&json!({"subject": "s", "capabilities": wish}), &wish).unwrap_err();
+    assert_eq!(error.detail(), "the capabilities of a token are an array, and not an object");
+}
+
+#[test]
+fn a_slip_in_the_name_of_an_acl_does_not_make_a_group() {
+    let held = capability("labelsAcl READ all");
+    let wish = json!([held, {"name": "x", "asetsAcl": {"actions": ["READ"], "scope": {"all": {}}}}]);
+    let error = missing(&held, &wish).unwrap_err();
+    assert!(error.detail().contains("Did you mean one of: assetsAcl"), "{error}");
+    assert_eq!(error.pointer(), Some("/1"));
+    assert_eq!(missing(&held, &json!([held, {"name": "x", "id": 1, "metadata": {}}])).unwrap(), 0);
+}
+
+#[test]
 fn what_a_platform_says_is_read_leniently_also_where_it_is_wanted() {
     let held = capability("labelsAcl READ all");
     let group = json!({"name": "g", "capabilities": capabilities("moonAcl READ all; labelsAcl READ idScope[1]")});
