@@ -100,13 +100,13 @@ impl Capability {
         load::capability(load::tree(value)?, loading.into())
     }
 
-    /// As [`load`](Self::load), from JSON or YAML as text.
+    /// As [`load`](Self::load), from JSON or YAML as text. One that begins with `{`, `[` or `"` must be JSON.
     ///
     /// # Errors
     ///
     /// As for [`load`](Self::load), and for what is neither JSON nor YAML.
     pub fn from_text(text: &str, loading: Loading) -> Result<Self, Error> {
-        load::capability(load::parse(text.as_bytes())?.0, loading.into())
+        load::capability(load::parse(text.as_bytes())?, loading.into())
     }
 
     /// What it is leave for; `None` when that is not known here.

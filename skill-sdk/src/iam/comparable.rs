@@ -18,8 +18,8 @@ use super::tree::Tree;
 /// - capabilities: one, several, or `()` for none;
 /// - groups, of which all capabilities count;
 /// - the answer to a [token inspection](super::TokenInspection), or entries of it, of which those for the project count;
-/// - any of these as JSON: a [`Value`] or a text, as [`str`] or bytes, which may also be YAML. A list may be in an object as its
-///   `items`, as platforms answer;
+/// - any of these as JSON: a [`Value`] or a text, as [`str`] or bytes, which may also be YAML unless it begins with `{`, `[` or
+///   `"`. A list may be in an object as its `items`, as platforms answer;
 /// - slices, vectors and arrays of all these.
 ///
 /// Capabilities in JSON are read [leniently](super::Loading::Lenient) where they are in a group or in a token inspection, or are what
@@ -113,7 +113,7 @@ impl<'a> Side<'a> {
             return Err(invalid(format!("more than {NESTED_TEXTS} texts are in one another")));
         }
         self.texts += 1;
-        let added = match parse(text)?.0 {
+        let added = match parse(text)? {
             Tree::Text(_) => Err(invalid("a capability is an object, and not a text")),
             tree => self.add_tree(tree, self.rules()),
         };

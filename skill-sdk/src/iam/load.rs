@@ -57,19 +57,24 @@ pub(super) fn tree(value: &Value) -> Result<Tree<'_>, Error> {
     Tree::deserialize(value).map_err(|error| invalid("the value cannot be read").with_source(error))
 }
 
-/// Reads JSON, or YAML where the text does not look like JSON. Also tells whether it was JSON.
-pub(super) fn parse(text: &[u8]) -> Result<(Tree<'_>, bool), Error> {
+/// Reads JSON, or YAML where the text does not begin as JSON that has a capability.
+pub(super) fn parse(text: &[u8]) -> Result<Tree<'_>, Error> {
     let error = match serde_json::from_slice(text) {
-        Ok(tree) => return Ok((tree, true)),
+        Ok(tree) => return Ok(tree),
         Err(error) => error,
     };
-    let looks_like_json = matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'"') | None);
-    if !looks_like_json && let Ok(value) = yaml_serde::from_slice::<Value>(text) {
-        let tree = Tree::deserialize(value).map_err(|error| invalid("the YAML cannot be read").with_source(error))?;
-        return Ok((tree, false));
+    if matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'"') | None) {
+        // Its words say what was expected, and quote nothing of the text.
+        return Err(invalid("neither JSON nor YAML").with_source(error));
     }
-    // Its words say what was expected, and quote nothing of the text.
-    Err(invalid("neither JSON nor YAML").with_source(error))
+    match yaml_serde::from_slice::<Value>(text) {
+        Ok(value) => Tree::deserialize(value).map_err(|error| invalid("the YAML cannot be read").with_source(error)),
+        // Its words may quote the text.
+        Err(error) => {
+            let place = error.location().map(|at| format!(" (line {}, column {})", at.line(), at.column()));
+            Err(invalid(format!("neither JSON nor YAML{}", place.unwrap_or_default())))
+        }
+    }
 }
 
 /// Reads one capability.
@@ -77,7 +82,7 @@ pub(super) fn capability(tree: Tree<'_>, rules: Rules) -> Result<Capability, Err
     let fields = match tree {
         Tree::Object(fields) => fields,
         Tree::Text(text) => {
-            return match parse(text.as_bytes())?.0 {
+            return match parse(text.as_bytes())? {
                 Tree::Text(_) => Err(invalid("a capability is an object, and not a text")),
                 tree => capability(tree, rules),
             };
@@ -100,13 +105,16 @@ pub(super) fn capability(tree: Tree<'_>, rules: Rules) -> Result<Capability, Err
     }
 }
 
+/// For so many names it is looked what may have been meant: each is compared with all that are known.
+const LOOKED_AT: usize = 10;
+
 /// The error of an object that has no known ACL, or several.
 pub(super) fn no_acl<'k>(keys: impl Iterator<Item = &'k str>) -> Error {
     let mut keys: Vec<&str> = keys.collect();
     keys.sort_unstable();
     let all: Vec<&str> = Acl::ALL.iter().map(|acl| acl.as_str()).collect();
     let mut near: Vec<&str> = Vec::new();
-    for name in keys.iter().flat_map(|key| nearest(key, &all)) {
+    for name in keys.iter().take(LOOKED_AT).flat_map(|key| nearest(key, &all)) {
         if !near.contains(&name) {
             near.push(name);
         }

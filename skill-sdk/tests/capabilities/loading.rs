@@ -233,8 +233,10 @@ fn a_capability_may_be_a_text() {
         assert!(Capability::from_text(text, Loading::Lenient).is_err(), "{text}");
     }
     // What it holds is not repeated: it may be something else than was meant.
-    let error = Capability::from_text("{\"hunter2\": }", Loading::Strict).unwrap_err();
-    assert!(!error.chain().contains("hunter2"), "{}", error.chain());
+    for (text, place) in [("{\"hunter2\": }", "line 1 column 13"), ("a: 1\nhunter2: b: c\n", "line 2, column 11")] {
+        let error = Capability::from_text(text, Loading::Strict).unwrap_err();
+        assert!(!error.chain().contains("hunter2") && error.chain().contains(place), "{}", error.chain());
+    }
 }
 
 #[test]

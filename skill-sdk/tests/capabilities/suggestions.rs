@@ -47,3 +47,13 @@ fn nothing_is_suggested_for_what_is_like_nothing() {
         assert_eq!(first(key), None, "{key}");
     }
 }
+
+#[test]
+fn only_the_first_of_many_names_are_looked_at() {
+    for (before, suggested) in [(9, true), (10, false)] {
+        let keys = (0..before).map(|number| (format!("key-{number}"), json!(1)));
+        let wrong = keys.chain([("wellAcl".to_owned(), json!({}))]).collect();
+        let error = Capability::load(&serde_json::Value::Object(wrong), Loading::Strict).unwrap_err();
+        assert_eq!(error.detail().contains("Did you mean one of: wellsAcl"), suggested, "{error}");
+    }
+}
