@@ -83,7 +83,9 @@ impl Response {
                 let error = unavailable(failure, "the answer broke off").with_source(error.without_url());
                 Err(Failure::of(Cause::Broken, error))
             }
-            Err(_) if ends_first.is_some() => Err(Failure::of(Cause::Lasting, overdue(failure))),
+            Err(_) if ends_first.is_some() => {
+                Err(Failure::of(Cause::Lasting, overdue(failure).with_possible_effect(true)))
+            }
             Err(_) => {
                 let why = format!("the answer did not come in {:?}", self.patience);
                 Err(Failure::of(Cause::Silent, unavailable(failure, &why)))
@@ -106,7 +108,9 @@ impl Response {
         let body = if is_known_to_be_over { Bytes::new() } else { self.read(JSON_LIMIT).await? };
         if is_known_to_be_over || body.len() > JSON_LIMIT {
             let why = format!("{}: the answer is over {JSON_LIMIT} bytes; lists take a limit", self.failure);
-            return Err(Failure::of(Cause::Lasting, Error::new(Code::SkillFailed, why)));
+            // The platform has done what it was asked for.
+            let error = Error::new(Code::SkillFailed, why).with_possible_effect(true);
+            return Err(Failure::of(Cause::Lasting, error));
         }
         Ok(body)
     }

@@ -187,7 +187,8 @@ async fn items_of_creates_are_known_by_their_names() {
 #[tokio::test]
 async fn what_may_have_been_done_is_unknown() {
     const ODD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n[]";
-    for fault in [Fault::Close(""), Fault::Close(ODD), Fault::Silence("")] {
+    const LONG: &str = "HTTP/1.1 200 OK\r\ncontent-length: 20000000\r\nconnection: close\r\n\r\n";
+    for fault in [Fault::Close(""), Fault::Close(ODD), Fault::Close(LONG), Fault::Silence("")] {
         let server = Faulty::start(Box::leak(Box::new([fault]))).await;
         let client = server.client().with_retries(0).with_timeout(Duration::from_millis(200));
         let error = client.iam().security_categories().create(categories(2)).await.unwrap_err();
