@@ -1,15 +1,15 @@
 //! Identity and access management of Cognite Data Fusion: who may do what (contracts "cdf-iam" and "cdf-capabilities").
 //!
-//! - [`acl`], [`action`], [`scope`]: the tables of what there is leave for
-//! - [`capability`]: leave for something, as JSON and back; [`project_capability`]: the same in some projects
-//! - [`compare`]: what somebody lacks; [`comparable`]: of what that can be asked; `verify`: what the caller lacks
+//! - [`acl`], [`action`], [`scope`]: the tables of what permissions can be granted for
+//! - [`capability`]: a permission, read from JSON and written as JSON; [`project_capability`]: one that holds in some projects
+//! - [`compare`]: which capabilities are missing; [`comparable`]: what can be compared; `verify`: which the caller lacks
 //! - [`token`]: what the token of a client is good for
 //! - [`groups`]: groups, which give capabilities to their members
-//! - [`security_categories`]: what keeps data from some who could read it
-//! - [`sessions`]: in which services act for somebody
+//! - [`security_categories`]: marks on data that only members of the category may read
+//! - [`sessions`]: permission for services to act on somebody's behalf
 //! - [`user_profiles`]: who users are
-//! - `limit`, `one_or_many`: how many are asked for, and given
-//! - `api`: how requests are made; `pages`, `chunks`: what takes several of them
+//! - `limit`: how long a list may be; `one_or_many`: arguments that are one thing or a list
+//! - `api`: how requests are made; `pages`, `chunks`: lists and calls that take several requests
 //!
 //! # Calls that fail
 //!

@@ -42,7 +42,7 @@ mod record_batch;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// Text. What is neither of the others, such as a list of capabilities, is JSON as text.
+    /// Text. What is none of the others, such as a list of capabilities, is JSON as text.
     Text,
     /// Integers.
     Integer,

@@ -54,7 +54,7 @@ pub struct Manifest {
     /// Longest time an invocation may take, in milliseconds, where the skill sets one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// What whoever invokes it must have leave for.
+    /// The capabilities that whoever invokes it must have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<Capability>,
 }
@@ -134,7 +134,7 @@ impl Skill {
         self
     }
 
-    /// Says what the caller must have leave for in the project of the message. Several calls add up. A caller who lacks any of it
+    /// Says which capabilities the caller must have in the project of the message. Several calls add up. A caller who lacks any
     /// never reaches the handler: the host inspects the token first, and answers
     /// [`missing_capabilities`](crate::Code::MissingCapabilities) with what is missing. What covers what,
     /// [`compare_capabilities`](crate::iam::compare_capabilities) says.

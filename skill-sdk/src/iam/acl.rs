@@ -1,4 +1,4 @@
-//! What there is leave for: the table of access control lists.
+//! The table of access control lists.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use super::scope::ScopeKind;
 /// Declares an ACL with its columns on one line. A line that begins with `legacy` is of one that the API no longer uses.
 macro_rules! table {
     ($( $variant:ident: $name:literal, [$($action:ident),+], [$($scope:ident),+] $(, $legacy:ident)?; )+) => {
-        /// An access control list: a kind of thing that there is leave for (contract "cdf-capabilities", section 2).
+        /// An access control list: a kind of thing that permissions are granted for (contract "cdf-capabilities", section 2).
         ///
         /// They are ordered by name.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

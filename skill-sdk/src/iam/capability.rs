@@ -1,4 +1,4 @@
-//! Leave to do something with things of a kind.
+//! Permission to do something with things of a kind.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use super::scope::{Scope, Single, json_text};
 use super::snake_case::snake_keys;
 use super::tree::Tree;
 
-/// Leave to do something with things of a kind: an [ACL](Acl), actions, and a scope.
+/// Permission to do something with things of a kind: an [ACL](Acl), actions, and a scope.
 ///
 /// ```
 /// use skill_sdk::iam::{Acl, Action::*, Capability, Scope};
@@ -75,7 +75,7 @@ impl Capability {
     /// The name of a capability that has no ACL, or several.
     const NAMELESS: &str = "unknownAcl";
 
-    /// Leave for these actions in this scope. Whether the ACL has them, [`check`](Self::check) tells.
+    /// Permission for these actions in this scope. Whether the ACL has them, [`check`](Self::check) tells.
     pub fn new(acl: Acl, actions: impl IntoIterator<Item = Action>, scope: Scope) -> Self {
         Self(Kind::Known { acl, actions: actions.into_iter().collect(), scope })
     }
@@ -109,7 +109,7 @@ impl Capability {
         load::capability(load::parse(text.as_bytes())?, loading.into())
     }
 
-    /// What it is leave for; `None` when that is not known here.
+    /// The kind of thing that it is for; `None` when that is not known here.
     pub fn acl(&self) -> Option<Acl> {
         match &self.0 {
             Kind::Known { acl, .. } => Some(*acl),

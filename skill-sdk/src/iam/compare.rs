@@ -107,14 +107,14 @@ pub enum Warning {
     },
     /// A capability that somebody has was left out, because its scope is not known here.
     UnknownScope {
-        /// Of what it is leave for.
+        /// Its ACL.
         acl: Acl,
         /// The name of the scope.
         scope: String,
     },
     /// An action is missing that the ACL does not have.
     UnknownAction {
-        /// Of what it would be leave for.
+        /// The ACL.
         acl: Acl,
         /// The action.
         action: Action,
@@ -418,7 +418,7 @@ fn distinct(actions: &[Action]) -> SmallVec<[&Action; 4]> {
     actions
 }
 
-/// Whether a scope is leave for anything at all.
+/// Whether a scope grants anything at all.
 fn has_entries(scope: &Scope) -> bool {
     match &scope.0 {
         Form::Plain(_) => true,

@@ -21,7 +21,7 @@ const PROJECT_SCOPE: &str = "projectScope";
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ProjectCapability {
-    /// What there is leave for.
+    /// What it permits.
     pub capability: Capability,
     /// Where.
     pub project_scope: ProjectScope,

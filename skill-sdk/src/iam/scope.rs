@@ -1,4 +1,4 @@
-//! For which things of a kind there is leave.
+//! For which things of a kind a permission holds.
 
 use std::fmt;
 
@@ -130,7 +130,7 @@ impl fmt::Display for ScopeKind {
     }
 }
 
-/// For which things of a kind there is leave: one [kind of scope](ScopeKind) and its entries.
+/// For which things of a kind a permission holds: one [kind of scope](ScopeKind) and its entries.
 ///
 /// ```
 /// # use skill_sdk::iam::Scope;

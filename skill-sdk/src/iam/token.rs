@@ -26,7 +26,7 @@ pub struct TokenInspection {
     /// The projects that it is for.
     #[serde(default, deserialize_with = "nullable::or_empty")]
     pub projects: Vec<ProjectSpec>,
-    /// What it gives leave to do, and in which projects.
+    /// What it permits, and in which projects.
     #[serde(default, deserialize_with = "nullable::or_empty")]
     pub capabilities: Vec<ProjectCapability>,
     /// Whatever else the platform says of it.

@@ -201,7 +201,7 @@ fn tables_have_four_forms_and_one_in_which_they_are_written() {
         let written = value(written).to_string();
         assert_eq!(serde_json::to_string(&strict(&value(given)).unwrap()).unwrap(), written);
     }
-    // The last two would give leave for all tables where somebody meant some.
+    // The last two would permit all tables where somebody meant some.
     for databases in
         [json!(["db"]), json!({"db": "t"}), json!({"db": [1]}), json!({"db": {"tabels": ["t"]}}), json!({"db": null})]
     {

@@ -10,7 +10,7 @@ fn reads(acl: Acl) -> Capability {
     Capability::new(acl, [Action::Read], Scope::all())
 }
 
-/// An inspection of a token with leave to read assets in the project, and files in another one.
+/// An inspection of a token that may read assets in the project, and files in another one.
 fn inspection() -> serde_json::Value {
     json!({"subject": "s", "projects": [], "capabilities": [
         {"assetsAcl": {"actions": ["READ"], "scope": {"all": {}}}, "projectScope": {"projects": ["test-project"]}},
