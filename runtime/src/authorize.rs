@@ -46,7 +46,7 @@ struct Guarded {
 /// What the caller lacks of each guarded skill, in their order.
 type Lacking = Vec<Comparison>;
 
-/// Checks that what a skill requires can be understood, and is something.
+/// Checks that each capability that a skill requires can be understood, and can be lacked.
 ///
 /// # Errors
 ///
@@ -59,17 +59,15 @@ pub(crate) fn check(manifest: &Manifest, origin: &str) -> Result<(), Error> {
     for capability in &manifest.requires {
         let what = || format!("{capability:?}, which this host does not understand");
         capability.check().map_err(|error| unusable(what()).with_source(error))?;
+        // Whoever has nothing must lack it, or everybody would come through: a list of data sets may have been left empty.
+        let what = || unusable(format!("{capability:?}, which nobody could lack"));
+        match compare_capabilities(&(), capability, &CompareOptions::new()) {
+            Ok(lacking) if lacking.is_granted() => return Err(what()),
+            Ok(_) => {}
+            Err(error) => return Err(what().with_source(error)),
+        }
     }
-    if manifest.requires.is_empty() {
-        return Ok(());
-    }
-    // Whoever has nothing must lack something, or all would come through.
-    let what = || unusable(format!("nothing that anybody could lack: {:?}", manifest.requires));
-    match compare_capabilities(&(), &manifest.requires, &CompareOptions::new()) {
-        Ok(lacking) if lacking.is_granted() => Err(what()),
-        Ok(_) => Ok(()),
-        Err(error) => Err(what().with_source(error)),
-    }
+    Ok(())
 }
 
 impl Authorizer {

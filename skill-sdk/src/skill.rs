@@ -141,8 +141,8 @@ impl Skill {
     ///
     /// Messages need `apiEndpoint`, `token` and `projectId` then, also for a skill that is
     /// [`without_client`](Self::without_client). A host refuses a skill with a capability that does not pass
-    /// [`Capability::check`], and one whose capabilities are nothing that anybody could lack, such as `Scope::dataset([])` alone. Only
-    /// hosts look at it: [`call`](Self::call) does not.
+    /// [`Capability::check`], or that nobody could lack, such as one for `Scope::dataset([])` or of a
+    /// [legacy](crate::iam::Acl::is_legacy) ACL. Only hosts look at it: [`call`](Self::call) does not.
     ///
     /// ```
     /// use skill_sdk::iam::{Acl, Action::*, Capability, Scope};
