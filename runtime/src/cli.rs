@@ -265,7 +265,8 @@ fn usage(error: &clap::Error) -> ExitCode {
     let _ = match without_secrets(&text) {
         Cow::Borrowed(_) => error.print(),
         // Colours are not worth a secret's being shown.
-        Cow::Owned(clean) => std::io::stderr().write_all(clean.as_bytes()),
+        Cow::Owned(clean) if error.use_stderr() => std::io::stderr().write_all(clean.as_bytes()),
+        Cow::Owned(clean) => std::io::stdout().write_all(clean.as_bytes()),
     };
     if error.use_stderr() { exit::USAGE.into() } else { ExitCode::SUCCESS }
 }
@@ -313,6 +314,19 @@ mod tests {
             let about = |name| command.find_subcommand(name).unwrap().get_about().unwrap().to_string();
             assert!(about("invoke").starts_with("Invoke a skill once"), "{}", about("invoke"));
             assert!(about("describe").starts_with("Print what"), "{}", about("describe"));
+        }
+    }
+
+    #[test]
+    fn help_holds_nothing_that_looks_like_a_secret() {
+        for mut command in [Cli::command(), LinkedCli::command()] {
+            command.build();
+            let mut commands = vec![command];
+            while let Some(mut command) = commands.pop() {
+                let help = command.render_long_help().to_string();
+                assert_eq!(without_secrets(&help), help, "{}", command.get_name());
+                commands.extend(command.get_subcommands().cloned());
+            }
         }
     }
 

@@ -240,4 +240,8 @@ fn a_command_line_that_makes_no_sense() {
     assert_eq!(bad_variable.code, Some(64));
     let help = skill_runtime().arg("--help").end();
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
+    // Help goes to stdout also when something in it is not shown.
+    let help = skill_runtime().args(["iam", "compare", "--help"]).env("SKILL_EXISTING", r#"{"key": "s"}"#).end();
+    assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
+    assert!(help.stdout.contains("Usage") && !help.stdout.contains("\"s\""), "{}", help.stdout);
 }

@@ -19,9 +19,9 @@ pub(crate) struct IamOptions {
 pub(crate) enum IamCommand {
     /// Print which capabilities are missing in one file that are in another, as a JSON list. No platform is asked.
     ///
-    /// A file holds JSON or YAML: a capability, a list of them, a group, a list of groups (also as `{"items": [...]}`), or what
-    /// `iam inspect` prints. Each entry of the list that is printed has one action and one data set, space, table or the like, and
-    /// they are sorted. Exits with 0 when nothing is missing, with 77 otherwise.
+    /// A file holds JSON or YAML: a capability, a list of them, a group, a list of groups (as such, or as the `items` of an
+    /// object), or what `iam inspect` prints. Each entry of the list that is printed has one action and one data set, space, table
+    /// or the like, and they are sorted. Exits with 0 when nothing is missing, with 77 otherwise.
     Compare(Later<CompareFilesOptions>),
     /// Print which capabilities you lack in a project, as a JSON list: those of a file, or those that skills require.
     ///
