@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use skill_sdk::iam::Limit;
 
 use super::call::CallOptions;
@@ -54,10 +54,12 @@ pub(crate) struct CompareFilesOptions {
     pub(crate) meaning: MeaningOptions,
 }
 
+// Of two that come from variables none is the one that was meant; of one that is typed, the other is forgotten.
 #[derive(Args)]
+#[command(group = ArgGroup::new("capabilities").args(["desired", "skill_path"]).required(true).multiple(true))]
 pub(crate) struct VerifyOptions {
     /// File with the capabilities, as for `iam compare`, or `-` for standard input.
-    #[arg(long, env = "SKILL_DESIRED", value_name = "FILE", required_unless_present = "skill_path")]
+    #[arg(long, env = "SKILL_DESIRED", value_name = "FILE")]
     pub(crate) desired: Option<PathBuf>,
     /// Skills that require capabilities: a skill library, or the folder of a Cargo package, which is built first.
     #[arg(long = "skill", id = "skill_path", env = "SKILL_PATH", value_name = "SKILL")]

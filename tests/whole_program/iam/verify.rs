@@ -127,8 +127,10 @@ fn files_and_command_lines_that_are_no_good_are_refused_before_anything_is_asked
     assert!(detail.starts_with("cannot compare standard input: ") && detail.contains("assetsAcl"), "{detail}");
     verify(&url, path, &["--skill", "none"]).end().problem("skill_not_found");
     verify(&url, path, &["--skill", ".", "--desired", "-"]).end().problem_with_exit("invalid_payload", 64);
-    let ended = verify(&url, path, &[]).end();
+    let ended = verify(&url, path, &[]).env("SKILL_DESIRED", "").end();
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{}", ended.stderr);
+    // What is said is both ways.
+    assert!(ended.stderr.contains("<--desired <FILE>|--skill <SKILL>>"), "{}", ended.stderr);
     assert!(asked.lock().unwrap().is_empty());
     // Nothing that is desired shows only in the comparison.
     let ended = verify(&url, path, &["--desired", "-"]).stdin("[]").end();
