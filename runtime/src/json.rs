@@ -7,7 +7,10 @@ use serde_json::Serializer;
 use serde_json::ser::Formatter;
 use skill_sdk::{Code, Error};
 
-/// A value as JSON on several lines. What could steer a terminal is escaped, so that it means the same.
+use crate::table::turns;
+
+/// A value as JSON on several lines. What could steer a terminal, or turn around what stands beside it, is escaped, so that it
+/// means the same.
 ///
 /// # Errors
 ///
@@ -15,15 +18,19 @@ use skill_sdk::{Code, Error};
 pub(crate) fn pretty(value: &impl Serialize) -> Result<String, Error> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::new(Code::Internal, "the result cannot be written as JSON").with_source(error))?;
+    Ok(clean(&text) + "\n")
+}
+
+/// JSON with the same escapes.
+pub(crate) fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len() + 1);
-    for piece in pieces(&text) {
+    for piece in pieces(text) {
         match piece {
             Piece::Text(text) => clean.push_str(text),
             Piece::Control(c) => clean.push_str(&escaped(c)),
         }
     }
-    clean.push('\n');
-    Ok(clean)
+    clean
 }
 
 /// Writes a value as JSON on one line, with the same escapes.
@@ -48,12 +55,12 @@ impl Formatter for Compact {
 
 enum Piece<'a> {
     Text(&'a str),
-    /// One of those control characters that JSON need not escape.
+    /// One of those that JSON need not escape.
     Control(char),
 }
 
 fn pieces(mut text: &str) -> impl Iterator<Item = Piece<'_>> {
-    let is_control = |c: char| matches!(c, '\u{7f}'..='\u{9f}');
+    let is_control = |c: char| matches!(c, '\u{7f}'..='\u{9f}') || turns(c);
     std::iter::from_fn(move || {
         let first = text.chars().next()?;
         if is_control(first) {
@@ -77,11 +84,11 @@ mod tests {
 
     #[test]
     fn nothing_steers_a_terminal_and_nothing_is_lost() {
-        let value = json!(["ä \u{1b}[2J\u{9b}\u{7f}", {"a": 1}]);
+        let value = json!(["ä \u{1b}[2J\u{9b}\u{7f}a\u{202e}b", {"a\u{2066}": 1}]);
         let mut line = Vec::new();
         write(&mut line, &value).unwrap();
         for text in [pretty(&value).unwrap(), String::from_utf8(line).unwrap()] {
-            assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text}");
+            assert!(!text.chars().any(|c| c.is_control() && c != '\n' || turns(c)), "{text}");
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
         }
     }

@@ -12,7 +12,9 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{FilterFn, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
+use crate::json;
 use crate::outcome::Outcome;
+use crate::table::visible;
 
 /// The variable that says what is logged, such as `info,my_skill=debug`.
 const FILTER: &str = "RUST_LOG";
@@ -105,7 +107,7 @@ pub(crate) fn write(record: &Record<'_>) {
 pub(crate) fn write_problem(outcome: &Outcome) {
     if let Some(problem) = outcome.problem() {
         // Of a struct of texts there is no part that JSON cannot say.
-        write_line(&serde_json::to_string(&problem).unwrap_or_default());
+        write_line(&json::clean(&serde_json::to_string(&problem).unwrap_or_default()));
     }
 }
 
@@ -128,7 +130,7 @@ fn json_line(record: &Record<'_>, activation_id: Option<&str>, now: Timestamp) -
     for (name, value) in &record.fields {
         line.entry(name).or_insert_with(|| value.clone());
     }
-    Value::Object(line).to_string()
+    json::clean(&Value::Object(line).to_string())
 }
 
 fn human_line(record: &Record<'_>, activation_id: Option<&str>, now: Timestamp) -> String {
@@ -142,8 +144,8 @@ fn human_line(record: &Record<'_>, activation_id: Option<&str>, now: Timestamp) 
             value => write!(line, " {name}={value}"),
         };
     }
-    // A message of several lines must not look like several messages.
-    line.replace('\n', "\\n")
+    // A message of several lines must not look like several messages, and names that others chose must not steer a terminal.
+    visible(&line)
 }
 
 #[cfg(test)]
@@ -155,6 +157,17 @@ mod tests {
         let fields = json!({"count": 3, "level": "mine", "text": "two words"});
         let Value::Object(fields) = fields else { unreachable!() };
         Record { level: Level::INFO, target: "t", message: "one\ntwo", fields, activation_id: None }
+    }
+
+    #[test]
+    fn nothing_steers_a_terminal() {
+        let message = "a\u{1b}[2J\u{9b}b\u{202e}c";
+        let Value::Object(fields) = json!({"name": "x\u{9b}\u{202e}"}) else { unreachable!() };
+        let record = Record { message, fields, ..record() };
+        let lines = [json_line(&record, None, Timestamp::now()), human_line(&record, None, Timestamp::now())];
+        assert!(!lines.concat().contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{lines:?}");
+        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!((&line["message"], &line["name"]), (&message.into(), &"x\u{9b}\u{202e}".into()));
     }
 
     #[test]
