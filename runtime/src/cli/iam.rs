@@ -135,7 +135,8 @@ pub(crate) enum IamFormat {
     Table,
     /// What the platform says, as JSON.
     Json,
-    /// CSV for spreadsheets. Texts that would be formulas there have a `'` before that.
+    /// CSV for spreadsheets. Texts that would be formulas there have a `'` before that. At a terminal control characters are
+    /// escaped.
     Csv,
 }
 

@@ -1,5 +1,6 @@
 //! `iam groups`, `sessions`, `security-categories` and `profiles`: what there is in a project.
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::cli::iam::{GroupsOptions, IamFormat, PageOptions, SessionsOptions};
 use crate::json;
 use crate::outcome::Refusal;
 use crate::stdout::print;
-use crate::table::{Side, table};
+use crate::table::{Side, table, visible};
 
 pub(super) fn groups(options: &GroupsOptions) -> Result<ExitCode, Refusal> {
     let GroupsOptions { all, expand_metadata, format, call } = options;
@@ -63,9 +64,17 @@ fn listed<T: Row + Serialize>(
 pub(super) fn text<T: Row + Serialize>(items: &[T], format: IamFormat, columns: &RowOptions) -> Result<String, Error> {
     match format {
         IamFormat::Json => json::pretty(&items),
-        IamFormat::Csv => Rows::of(items, columns)?.to_csv(),
+        IamFormat::Csv => {
+            let csv = Rows::of(items, columns)?.to_csv()?;
+            Ok(if io::stdout().is_terminal() { on_terminal(&csv) } else { csv })
+        }
         IamFormat::Table => Ok(table_of(&Rows::of(items, columns)?)),
     }
+}
+
+/// CSV for a person, which has no way to write what steers a terminal.
+fn on_terminal(csv: &str) -> String {
+    csv.lines().map(|line| visible(line) + "\n").collect()
 }
 
 /// A table of those columns in which something is; of all when there are no rows.
@@ -106,6 +115,12 @@ mod tests {
             table(&json!([]), &RowOptions::new()),
             "id  name  sourceId  isDeleted  deletedTime  metadata  members  attributes  capabilities\n"
         );
+    }
+
+    #[test]
+    fn csv_steers_no_terminal() {
+        assert_eq!(on_terminal("id,name\n1,\"a\u{1b}[2J\nä\"\n"), "id,name\n1,\"a\\u{1b}[2J\nä\"\n");
+        assert_eq!(on_terminal(""), "");
     }
 
     #[test]
