@@ -24,6 +24,9 @@ mod verify;
 /// What the platform is told as the application that calls it.
 const APPLICATION: &str = env!("CARGO_PKG_NAME");
 
+/// How often a call that fails is repeated. Somebody waits: the nine times of these calls take minutes where a platform hangs.
+const RETRIES: u32 = 3;
+
 pub(crate) fn run(command: IamCommand) -> ExitCode {
     let done = match command {
         IamCommand::Compare(options) => compare::run(&options.0),
@@ -44,7 +47,7 @@ fn with_iam(
 ) -> Result<ExitCode, Refusal> {
     with_client(options, async |client| {
         let project = client.project().to_owned();
-        work(client.iam().with_application(APPLICATION), &project).await
+        work(client.with_retries(RETRIES).iam().with_application(APPLICATION), &project).await
     })
 }
 

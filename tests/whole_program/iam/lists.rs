@@ -168,6 +168,13 @@ fn a_refusal_has_the_exit_code_of_the_table_and_shows_no_token() {
 }
 
 #[test]
+fn a_platform_that_is_not_there_is_asked_four_times() {
+    let (url, asked) = scripted(&[("503 Service Unavailable\r\nretry-after: 0", json!({}))]);
+    iam(&url, &["groups"]).end().problem("platform_unavailable");
+    assert_eq!(asked.lock().unwrap().len(), 4);
+}
+
+#[test]
 fn command_lines_that_make_no_sense_are_refused() {
     let jwt = token();
     for args in [
