@@ -44,7 +44,8 @@ impl Skills {
     ///
     /// # Errors
     ///
-    /// [`Code::SkillNotFound`] when there is none, when two have one name, or when one requires capabilities that cannot be understood.
+    /// [`Code::SkillNotFound`] when there is none, when two have one name, or when one requires capabilities that cannot be
+    /// understood.
     pub fn linked(skills: Vec<Skill>) -> Result<Self, Error> {
         Self::of(linked::skills(skills), "the program")
     }

@@ -37,8 +37,9 @@
 //! A list opens every file of the project, so it is meant for local sizes.
 //!
 //! A token that is missing, malformed, expired or not ours is answered with 302 and `X-Auth-Error`, as the real
-//! platform does; where tokens are inspected, with 401 and `{"error": {"code": 401, "message": "..."}}`. The other refusals are `{"success": false, "message": "..."}` with their status; without a body are
-//! answers to `HEAD`, and those to what is no usable HTTP request (400, 414, 431).
+//! platform does; where tokens are inspected, with 401 and `{"error": {"code": 401, "message": "..."}}`. The other
+//! refusals are `{"success": false, "message": "..."}` with their status; without a body are answers to `HEAD`, and those
+//! to what is no usable HTTP request (400, 414, 431).
 //!
 //! # What it keeps
 //!

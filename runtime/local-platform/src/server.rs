@@ -73,8 +73,8 @@ async fn wrong_method(method: Method, request: Request) -> Refusal {
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("method {method} is not allowed here"))
 }
 
-/// Lets requests with a valid token pass. The others get the reason, as each of the two APIs gives it: 302 (fabric-auth section 7),
-/// or 401 (cdf-iam section 4).
+/// Lets requests with a valid token pass. The others get the reason, as each of the two APIs gives it: 302 (fabric-auth
+/// section 7), or 401 (cdf-iam section 4).
 async fn authenticate(State(door): State<Door>, request: Request, next: Next) -> Response {
     if request.uri().path() == INFO {
         return next.run(request).await;
