@@ -120,6 +120,7 @@ async fn inspect(
     guarded: Arc<[Guarded]>,
     clock: Clock,
 ) -> Result<Until<Lacking>, Error> {
+    let asked = clock();
     let held = client.iam().with_application(APPLICATION).token().inspect().await?.capabilities;
     let options = CompareOptions::new().project(client.project());
     let lacks = |guarded: &Guarded| {
@@ -131,7 +132,7 @@ async fn inspect(
     let lacking = guarded.iter().map(lacks).collect::<Result<Lacking, Error>>()?;
     // One that ended a moment ago by our clock may live by the platform's. It is good for those who wait for it now.
     let left = token.time_left().map_or(LONGEST, |left| Duration::try_from(left).unwrap_or_default());
-    Ok(Until(lacking, clock() + left.min(LONGEST)))
+    Ok(Until(lacking, asked + left.min(LONGEST)))
 }
 
 /// The failure of an invocation of which it is not known whether it may be run.

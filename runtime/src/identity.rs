@@ -12,7 +12,7 @@ use skill_sdk::client::{MessageOptions, VerifySslCert};
 use skill_sdk::{Client, Code, Error};
 
 use crate::auth::{read_config, read_secret_file};
-use crate::cli::FillOptions;
+use crate::cli::{FillOptions, exit};
 use crate::outcome::Refusal;
 use crate::telemetry;
 
@@ -49,6 +49,21 @@ pub(crate) async fn client(
     let (Identity { url, project, token }, platform) = embedded(options, COMMAND).await?;
     let client = Client::builder().without_environment().without_profile();
     Ok((client.api_endpoint(url).project(project).token(token).build()?, platform))
+}
+
+/// Checks that something says which platform is meant, be it only that its data are the embedded platform's: who forgot to say it
+/// would otherwise be the administrator of an empty one.
+///
+/// # Errors
+///
+/// [`Code::TokenMissing`] with the exit code for a configuration when nothing does, and as for [`configured`].
+pub(crate) fn check_named(options: &FillOptions) -> Result<(), Refusal> {
+    if options.data.is_some() || configured(options, &MessageOptions::default(), None)?.is_some() {
+        return Ok(());
+    }
+    let detail =
+        "no platform is configured, and the embedded one grants everything: name one, or take that with --data";
+    Err(Refusal::with_exit_code(Error::new(Code::TokenMissing, detail), exit::CONFIG))
 }
 
 /// What the options, else the environment, else the profile say, as for any client. It makes its tokens anew before they end,

@@ -13,6 +13,7 @@ use super::{comparing, missing, with_iam};
 use crate::call::beside;
 use crate::cli::exit;
 use crate::cli::iam::VerifyOptions;
+use crate::identity;
 use crate::outcome::Refusal;
 use crate::skills::Skills;
 
@@ -30,6 +31,7 @@ pub(super) fn run(options: &VerifyOptions) -> Result<ExitCode, Refusal> {
         // Whoever needs nothing has it.
         return missing::print(&[]);
     }
+    identity::check_named(&call.identity)?;
     with_iam(call, async |iam, project| {
         let options = comparing(meaning, Some(project));
         let unusable = |error| desired.unusable(error);

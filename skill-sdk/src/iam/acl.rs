@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::action::Action;
 use super::scope::ScopeKind;
 
-/// Declares an ACL with its columns on one line. A line that begins with `legacy` is of one that the API no longer uses.
+/// Declares an ACL with its columns on one line. A line that ends with `legacy` is of one that the API no longer uses.
 macro_rules! table {
     ($( $variant:ident: $name:literal, [$($action:ident),+], [$($scope:ident),+] $(, $legacy:ident)?; )+) => {
         /// An access control list: a kind of thing that permissions are granted for (contract "cdf-capabilities", section 2).

@@ -115,6 +115,16 @@ fn the_embedded_platform_grants_what_skills_require() {
 }
 
 #[test]
+fn without_a_platform_nothing_is_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wish.json");
+    std::fs::write(&file, json!([assets()]).to_string()).unwrap();
+    let ended = skill_runtime().args(["iam", "verify", "--desired"]).arg(file).end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(78), ""), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the embedded one grants everything") && !ended.stderr.contains("started"));
+}
+
+#[test]
 fn files_and_command_lines_that_are_no_good_are_refused_before_anything_is_asked() {
     let (url, asked) = scripted(&[("200 OK", inspection())]);
     let folder = tempfile::tempdir().unwrap();
