@@ -2,7 +2,8 @@
 //!
 //! - [`acl`], [`action`], [`scope`]: the tables of what permissions can be granted for
 //! - [`capability`]: a permission, read from JSON and written as JSON; [`project_capability`]: one that holds in some projects
-//! - [`compare`]: which capabilities are missing; [`comparable`]: what can be compared; `verify`: which the caller lacks
+//! - [`compare`]: which capabilities are missing, `grants`: how that is found out; [`comparable`]: what can be compared; `verify`: which
+//!   the caller lacks
 //! - [`token`]: what the token of a client is good for
 //! - [`groups`]: groups, which give capabilities to their members
 //! - [`security_categories`]: marks on data that only members of the category may read
@@ -66,6 +67,7 @@ mod chunks;
 mod columns;
 pub mod comparable;
 pub mod compare;
+mod grants;
 pub mod groups;
 mod limit;
 mod load;
