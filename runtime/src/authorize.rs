@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use remembered::{Clock, Fingerprint, Remembered, Until};
 use secrecy::ExposeSecret;
 use skill_sdk::auth::AccessToken;
-use skill_sdk::iam::{Capability, CompareOptions, Comparison, compare_capabilities};
+use skill_sdk::iam::{Capability, CompareOptions, Comparison, Iam, compare_capabilities};
 use skill_sdk::{Client, Code, Error, Manifest};
 
 use crate::skills::{HostedSkill, Skills};
@@ -23,11 +23,16 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// Most tokens of which that is remembered, at some 300 bytes each.
 const REMEMBERED: usize = 10_000;
 
-/// How often an inspection that fails is repeated: somebody waits for it.
+/// How often a call that fails is repeated. Somebody waits: the nine times of these calls take minutes where a platform hangs.
 const RETRIES: u32 = 3;
 
-/// What platforms are told who asks.
-const APPLICATION: &str = "skill-runtime";
+/// What platforms are told as the application that calls them.
+const APPLICATION: &str = env!("CARGO_PKG_NAME");
+
+/// Access management as this program calls it.
+pub(crate) fn access_management(client: &Client) -> Iam {
+    client.with_retries(RETRIES).iam().with_application(APPLICATION)
+}
 
 /// Lets those through to the skills of a host who have what these require.
 pub(crate) struct Authorizer {
@@ -95,7 +100,7 @@ impl Authorizer {
         }
         let token = client.token().await?;
         let inspected = self.inspected.get_or_init(|| Remembered::new(REMEMBERED, self.clock));
-        let ask = || inspect(client.with_retries(RETRIES), token.clone(), Arc::clone(&self.guarded), self.clock);
+        let ask = || inspect(client.clone(), token.clone(), Arc::clone(&self.guarded), self.clock);
         let lacking = inspected.get_or(fingerprint(&token, client), ask).await.map_err(|error| not_told(&error))?;
         let place = self.guarded.iter().position(|guarded| guarded.name == manifest.name);
         match place.and_then(|place| lacking.get(place)) {
@@ -121,7 +126,7 @@ async fn inspect(
     clock: Clock,
 ) -> Result<Until<Lacking>, Error> {
     let asked = clock();
-    let held = client.iam().with_application(APPLICATION).token().inspect().await?.capabilities;
+    let held = access_management(&client).token().inspect().await?.capabilities;
     let options = CompareOptions::new().project(client.project());
     let lacks = |guarded: &Guarded| {
         let mut lacking = compare_capabilities(&held, &guarded.requires, &options)?;

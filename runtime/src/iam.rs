@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use skill_sdk::iam::{CompareOptions, Iam};
 
+use crate::authorize::access_management;
 use crate::call::with_client;
 use crate::cli::call::CallOptions;
 use crate::cli::iam::{IamCommand, MeaningOptions};
@@ -20,12 +21,6 @@ mod inspect;
 mod list;
 mod missing;
 mod verify;
-
-/// What the platform is told as the application that calls it.
-const APPLICATION: &str = env!("CARGO_PKG_NAME");
-
-/// How often a call that fails is repeated. Somebody waits: the nine times of these calls take minutes where a platform hangs.
-const RETRIES: u32 = 3;
 
 pub(crate) fn run(command: IamCommand) -> ExitCode {
     let done = match command {
@@ -45,10 +40,7 @@ fn with_iam(
     options: &CallOptions,
     work: impl AsyncFnOnce(Iam, &str) -> Result<ExitCode, Refusal>,
 ) -> Result<ExitCode, Refusal> {
-    with_client(options, async |client| {
-        let project = client.project().to_owned();
-        work(client.with_retries(RETRIES).iam().with_application(APPLICATION), &project).await
-    })
+    with_client(options, async |client| work(access_management(&client), client.project()).await)
 }
 
 /// How capabilities are compared, for a project where one is named.
