@@ -134,7 +134,7 @@ pub(crate) async fn embedded(options: &FillOptions, lifetime: Duration) -> Resul
     let patience = Instant::now() + FOLDER_PATIENCE;
     let mut glances = 0u32;
     let platform = loop {
-        match Platform::start(Options { data: data.clone(), port: 0, announce: false }).await {
+        match Platform::start(Options::at(&data)).await {
             Ok(platform) => break platform,
             Err(StartError::InUse { .. }) if Instant::now() < patience => {
                 if glances.is_multiple_of(FOLDER_QUESTION)

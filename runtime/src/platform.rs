@@ -32,7 +32,7 @@ async fn serve(options: PlatformOptions) -> Result<(), Refusal> {
         let error = Error::new(Code::PlatformUnavailable, format!("the path {} is not UTF-8", data.display()));
         return Err(Refusal::with_exit_code(error, exit::CONFIG));
     }
-    let platform = Platform::start(Options { data, port: options.port, announce: true }).await.map_err(|error| {
+    let platform = Platform::start(Options::at(data).with_port(options.port).announced()).await.map_err(|error| {
         let misconfigured = matches!(error, StartError::Data { .. } | StartError::Access { .. });
         let error = Error::new(Code::PlatformUnavailable, "cannot start the platform").with_source(error);
         if misconfigured { Refusal::with_exit_code(error, exit::CONFIG) } else { error.into() }

@@ -92,15 +92,11 @@ mod tests {
 
     struct Stage {
         platform: Platform,
-        _data: tempfile::TempDir,
     }
 
     impl Stage {
         async fn set() -> Self {
-            let data = tempfile::tempdir().unwrap();
-            let platform =
-                Platform::start(Options { data: data.path().to_owned(), port: 0, announce: true }).await.unwrap();
-            Self { platform, _data: data }
+            Self { platform: Platform::start(Options::in_memory()).await.unwrap() }
         }
 
         fn message(&self, payload: &Value) -> Message {

@@ -68,9 +68,7 @@ impl Access {
             _ => Err(format!("field {path} is not {wanted}")),
         };
         let key_part = |map: &Map<String, Value>, name: &str, path: &str| {
-            let bytes = URL_SAFE_NO_PAD.decode(text(map, name, path)?).ok();
-            let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-            bytes.ok_or_else(|| format!("field {path} is not 32 bytes in base64url"))
+            key_bytes(&text(map, name, path)?).ok_or_else(|| format!("field {path} is not 32 bytes in base64url"))
         };
 
         fixed(config, "issuer", "issuer", ISSUER)?;
@@ -134,7 +132,13 @@ fn generate() -> Option<Map<String, Value>> {
     }
 }
 
-fn thumbprint(public: &str) -> Option<String> {
+/// The 32 bytes of a key in base64url.
+pub(crate) fn key_bytes(text: &str) -> Option<[u8; 32]> {
+    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+/// RFC 7638, SHA-256, base64url.
+pub(crate) fn thumbprint(public: &str) -> Option<String> {
     let key = Jwk {
         common: CommonParameters::default(),
         algorithm: AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters {

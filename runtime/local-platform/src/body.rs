@@ -1,16 +1,21 @@
-//! Request bodies: read with a limit on silence, or thrown away.
+//! Request bodies: read with a limit on silence and size, or thrown away.
 
 use std::error::Error;
+use std::io::Read;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use axum::extract::Request;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{StatusCode, header};
-use bytes::Bytes;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
 use futures_core::Stream;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use tower_http::timeout::{TimeoutBody, TimeoutError};
 
@@ -34,6 +39,79 @@ pub(crate) async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Ref
         None => Ok(None),
         Some(Ok(bytes)) => Ok(Some(bytes)),
         Some(Err(error)) => Err(broken(&error).unwrap_or_else(|| Refusal::bad_request("the body broke off"))),
+    }
+}
+
+/// Reads the body as a whole before anything else looks at the request, so that it is read however the request is refused:
+/// at most as many bytes as the limit, packed and unpacked (cdf-iam section 1: clients pack JSON with gzip).
+pub(crate) async fn buffer(State(limit): State<usize>, request: Request, next: Next) -> Response {
+    let (head, body) = limit_silence(request).await.into_parts();
+    let expects = head.headers.contains_key(header::EXPECT);
+    let declared = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut body = body.into_data_stream();
+    let gathered = match declared {
+        Some(size) if size > limit => Err(Refusal::too_large("request", Some(size), limit)),
+        _ => gather(&mut body, limit).await,
+    };
+    let unpacked = match (gathered, head.headers.get(header::CONTENT_ENCODING).map(|encoding| encoding.as_bytes())) {
+        (Ok(bytes), Some(encoding)) if encoding.eq_ignore_ascii_case(b"gzip") => unpack(&bytes, limit),
+        (Ok(_), Some(encoding)) if !encoding.eq_ignore_ascii_case(b"identity") => {
+            Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the only content encoding is gzip"))
+        }
+        (gathered, _) => gathered,
+    };
+    match unpacked {
+        Ok(bytes) => next.run(Request::from_parts(head, bytes.into())).await,
+        Err(refusal) => {
+            if !expects {
+                drain_rest(&mut body).await;
+            }
+            refusal.into_response()
+        }
+    }
+}
+
+async fn gather(body: &mut BodyDataStream, limit: usize) -> Result<Bytes, Refusal> {
+    let mut gathered = BytesMut::new();
+    while let Some(bytes) = next(body).await? {
+        if gathered.len() + bytes.len() > limit {
+            return Err(Refusal::too_large("request", None, limit));
+        }
+        gathered.extend_from_slice(&bytes);
+    }
+    Ok(gathered.freeze())
+}
+
+fn unpack(packed: &[u8], limit: usize) -> Result<Bytes, Refusal> {
+    let mut unpacked = Vec::new();
+    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let read = MultiGzDecoder::new(packed).take(one_more).read_to_end(&mut unpacked);
+    read.map_err(|_| Refusal::bad_request("the body is not gzip as it says"))?;
+    if unpacked.len() > limit {
+        return Err(Refusal::too_large("unpacked request", None, limit));
+    }
+    Ok(unpacked.into())
+}
+
+/// A JSON body, whatever type its request names: clients vary. An empty one is refused like any other that is not JSON.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let bytes = Bytes::from_request(request, state).await;
+        let bytes = bytes.map_err(|rejection| Refusal::bad_request(rejection.body_text()))?;
+        let value = serde_json::from_slice(&bytes);
+        // The parser's own words could quote a secret value.
+        value.map(Self).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            let what = match error.classify() {
+                serde_json::error::Category::Data => "does not have the right fields",
+                _ => "is not JSON",
+            };
+            Refusal::bad_request(format!("the body {what} (line {line}, column {column})"))
+        })
     }
 }
 

@@ -1,12 +1,10 @@
-//! Managed content: bytes under a key (fabric-api section 3).
-//!
-//! Bodies stream both ways and are never held as a whole. An upload is written apart and takes its key's place in one
-//! step when it is complete, so readers see the old bytes or the new ones, and one that broke off changes nothing.
+//! Managed content (fabric-api section 3): the HTTP side, the records of its keys, and the files of its bytes.
 
-mod file;
+mod files;
 mod key;
 mod routes;
 mod store;
 
-pub(crate) use routes::routes;
+pub(crate) use key::Key;
+pub(crate) use routes::{receive, routes};
 pub(crate) use store::Store;

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, File, FileType, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::error::StartError;
@@ -16,6 +17,8 @@ const NEW: &str = ".new-";
 pub(crate) struct Folder {
     path: PathBuf,
     _lock: File,
+    /// Removes the folder, where it is a temporary one.
+    _temporary: Option<TempDir>,
 }
 
 impl Folder {
@@ -30,10 +33,18 @@ impl Folder {
             .open(&lock_path)
             .map_err(|source| StartError::data(&lock_path, source))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock, _temporary: None }),
             Err(TryLockError::WouldBlock) => Err(StartError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => Err(StartError::data(lock_path, source)),
         }
+    }
+
+    /// A folder that ends with this. Blocking.
+    pub(crate) fn temporary() -> Result<Self, StartError> {
+        let folder = TempDir::with_prefix("local-platform-");
+        let folder = folder.map_err(|source| StartError::data(std::env::temp_dir(), source))?;
+        let opened = Self::open(folder.path())?;
+        Ok(Self { _temporary: Some(folder), ..opened })
     }
 
     pub(crate) fn path(&self) -> &Path {

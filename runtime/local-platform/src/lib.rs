@@ -8,9 +8,7 @@
 //! use local_platform::{Options, Platform};
 //! use std::time::Duration;
 //!
-//! # let folder = tempfile::tempdir()?;
-//! let data = folder.path().join("platform");
-//! let platform = Platform::start(Options { data, port: 0, announce: true }).await?;
+//! let platform = Platform::start(Options::in_memory()).await?;
 //! let token = platform.mint_token(Duration::from_mins(2))?;
 //! // GET {url}/fabric/v4/projects/{project}/content with `Authorization: Bearer {token}`
 //! let (url, project) = (platform.url(), platform.project());
@@ -61,14 +59,28 @@
 
 mod access;
 mod answer;
+mod backend;
 mod body;
 mod content;
+mod cut;
 mod error;
+mod fabric;
+mod fault;
 mod folder;
 mod iam;
+mod name;
+mod options;
 mod platform;
+mod principals;
+mod query;
+mod records;
+mod routes;
 mod server;
+mod skills;
 mod token;
 
 pub use error::{StartError, TokenError};
-pub use platform::{Options, Platform};
+pub use fault::{FaultError, FaultRule, Faults};
+pub use options::{Limits, Options};
+pub use platform::Platform;
+pub use skills::{Invoked, SkillHost};

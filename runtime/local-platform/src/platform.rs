@@ -13,25 +13,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{Access, PROJECT};
+use crate::backend::Backend;
 use crate::content::Store;
 use crate::error::{StartError, TokenError};
 use crate::folder::{self, Folder};
-use crate::server::{self, Door};
+use crate::options::Options;
+use crate::principals::Principals;
+use crate::records::Records;
+use crate::routes;
+use crate::server;
 use crate::token::Tokens;
-
-/// How a platform is started.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The folder that holds everything; created, for its owner only, when it is missing.
-    pub data: PathBuf,
-    /// The port on 127.0.0.1; 0 takes any free one.
-    pub port: u16,
-    /// Whether an existing `pat.json` is rewritten with this run's URL; a missing one is created with it either way.
-    ///
-    /// An in-process platform of one invocation does not announce itself, so that other processes never take its
-    /// short-lived address for that of a platform that stays.
-    pub announce: bool,
-}
 
 /// A running platform. [`shutdown`](Self::shutdown) lets requests finish; dropping it ends them.
 ///
@@ -58,32 +49,38 @@ impl Platform {
     /// When the folder is in use or cannot be used, the port cannot be listened on, or `pat.json` is not ours; see
     /// [`StartError`]. Nothing keeps running then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let folder = blocking(&options.data, |data| Folder::open(&data)).await?;
+        let Options { data, port, announce, limits, token_ttl, faults, skills } = options;
+        let in_memory = data.is_none();
+        let folder = blocking(move || match data {
+            Some(data) => Folder::open(&data),
+            None => Folder::temporary(),
+        });
+        let folder = Arc::new(folder.await?);
 
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let bound = |source| StartError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bound)?;
         let url = format!("http://{}", listener.local_addr().map_err(bound)?);
 
-        let pat_path = options.data.join("pat.json");
-        let work = TaskTracker::new();
-        let (tokens, store) = blocking(&options.data, {
-            let (url, pat_path, work) = (url.clone(), pat_path.clone(), work.clone());
-            move |data| {
-                folder::remove_leftovers(&data).map_err(|source| StartError::data(&data, source))?;
-                let access = Access::open(&pat_path, &url, options.announce)?;
-                let tokens = Tokens::new(&access).map_err(|_| StartError::Key { path: pat_path })?;
-                let store = Store::open(folder, work);
-                let store = store.map_err(|source| StartError::data(data.join("content"), source))?;
-                Ok((Arc::new(tokens), store))
-            }
-        })
-        .await?;
+        let pat_path = folder.path().join("pat.json");
+        let (work, stop) = (TaskTracker::new(), CancellationToken::new());
+        let opening = Opening { folder, in_memory, announce, token_ttl, url: url.clone(), work: work.clone() };
+        let (records, content, principals, tokens) = blocking(move || opening.open()).await?;
 
         let login = HeaderValue::try_from(format!("{url}/login"))
             .map_err(|error| StartError::Bind { address, source: std::io::Error::other(error) })?;
-        let router = server::router(store, Door { tokens: Arc::clone(&tokens), login });
-        let stop = CancellationToken::new();
+        let backend = Backend {
+            url: Arc::from(url.as_str()),
+            records,
+            content,
+            principals,
+            tokens: Arc::clone(&tokens),
+            limits,
+            skills,
+            work: work.clone(),
+            stop: stop.clone(),
+        };
+        let router = routes::router(backend, faults, login);
         let server = tokio::spawn(server::serve(listener, router, stop.clone()));
         Ok(Self { url, pat_path, tokens, stop, server, work })
     }
@@ -131,13 +128,40 @@ impl Drop for Platform {
     }
 }
 
+/// What is opened from the disk, or made there.
+struct Opening {
+    folder: Arc<Folder>,
+    in_memory: bool,
+    announce: bool,
+    token_ttl: Option<Duration>,
+    url: String,
+    work: TaskTracker,
+}
+
+impl Opening {
+    fn open(self) -> Result<(Records, Store, Arc<Principals>, Arc<Tokens>), StartError> {
+        let data = self.folder.path();
+        folder::remove_leftovers(data).map_err(|source| StartError::data(data, source))?;
+        let pat_path = data.join("pat.json");
+        let access = Access::open(&pat_path, &self.url, self.announce)?;
+        let unusable = |error| StartError::data(data.join("records.redb"), std::io::Error::other(error));
+        let records = Records::open(&self.folder, self.in_memory, &self.work).map_err(unusable)?;
+        let principals = records.look(|records| Principals::open(&access, records)).map_err(unusable)?;
+        let principals = Arc::new(principals);
+        let key = |_| StartError::Key { path: pat_path.clone() };
+        let tokens = Tokens::new(&access, Arc::clone(&principals), self.token_ttl).map_err(key)?;
+        let content = Store::open(&self.folder, self.in_memory, records.clone(), self.work.clone());
+        let content = content.map_err(|error| StartError::data(data.join("content"), std::io::Error::other(error)))?;
+        Ok((records, content, principals, Arc::new(tokens)))
+    }
+}
+
 /// Runs blocking work on the data folder off the async workers.
-async fn blocking<T, W>(data: &Path, work: W) -> Result<T, StartError>
+async fn blocking<T, W>(work: W) -> Result<T, StartError>
 where
     T: Send + 'static,
-    W: FnOnce(PathBuf) -> Result<T, StartError> + Send + 'static,
+    W: FnOnce() -> Result<T, StartError> + Send + 'static,
 {
-    let folder = data.to_owned();
-    let done = task::spawn_blocking(move || work(folder)).await;
-    done.map_err(|error| StartError::data(data, std::io::Error::other(error)))?
+    let done = task::spawn_blocking(work).await;
+    done.map_err(|error| StartError::data("", std::io::Error::other(error)))?
 }

@@ -1,113 +1,59 @@
-//! Routes, the token check before them, and the connections they are served on.
+//! The connections that requests come on.
 
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::Router;
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::Refusal;
-use crate::body;
-use crate::content::{self, Store};
-use crate::iam;
-use crate::token::{Tokens, now};
+use crate::fault::Reset;
 
-/// The one path that needs no token (fabric-api section 2).
-const INFO: &str = "/fabric/v4/info";
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long requests in flight may take once the platform stops.
 const GRACE: Duration = Duration::from_secs(3);
 /// The pause after a failed accept, which most often means that no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Decides who is let in. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Door {
-    pub(crate) tokens: Arc<Tokens>,
-    /// Where a refused browser is sent; nothing is there.
-    pub(crate) login: HeaderValue,
-}
-
-pub(crate) fn router(store: Store, door: Door) -> Router {
-    Router::new()
-        .route(INFO, get(info))
-        .merge(content::routes(store))
-        .merge(iam::routes(Arc::clone(&door.tokens)))
-        .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(door, authenticate))
-}
-
-async fn info() -> Json<Value> {
-    Json(json!({
-        "success": true,
-        "serverTs": u64::try_from(now().as_millis()).unwrap_or(u64::MAX),
-        "version": env!("CARGO_PKG_VERSION"),
-        "healths": [],
-        "endpoints": "{}",
-    }))
-}
-
-async fn unknown(request: Request) -> Refusal {
-    let refusal = Refusal::not_found(request.uri().path());
-    body::drain(request).await;
-    refusal
-}
-
-async fn wrong_method(method: Method, request: Request) -> Refusal {
-    body::drain(request).await;
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("method {method} is not allowed here"))
-}
-
-/// Lets requests with a valid token pass. The others get the reason, as each of the two APIs gives it: 302 (fabric-auth
-/// section 7), or 401 (cdf-iam section 4).
-async fn authenticate(State(door): State<Door>, request: Request, next: Next) -> Response {
-    if request.uri().path() == INFO {
-        return next.run(request).await;
-    }
-    let authorization = request.headers().get(header::AUTHORIZATION);
-    match door.tokens.check(authorization.map(HeaderValue::as_bytes)) {
-        Ok(()) => next.run(request).await,
-        Err(reason) => {
-            let is_iam = request.uri().path() == iam::INSPECT;
-            body::drain(request).await;
-            if is_iam {
-                return iam::unauthorized(reason);
-            }
-            let mut response = Refusal::new(StatusCode::FOUND, reason).into_response();
-            response.headers_mut().insert("x-auth-error", HeaderValue::from_static(reason));
-            response.headers_mut().insert(header::LOCATION, door.login);
-            response
-        }
-    }
-}
+/// Connections at a time; further ones wait to be accepted.
+const MOST_CONNECTIONS: usize = 1024;
 
 /// Serves until `stop`, then lets requests in flight finish for at most 3 s.
 ///
 /// Each connection is a task of this future: when it ends, or is dropped, none is left.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let mut connections = JoinSet::new();
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>((listener.accept().await?.0, place))
+        };
         tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, router.clone(), stop.clone()));
+            accepted = accepted => match accepted {
+                Ok((stream, place)) => {
+                    let served = connection(stream, router.clone(), stop.clone());
+                    connections.spawn(async move {
+                        served.await;
+                        drop(place);
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -133,14 +79,88 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
 async fn drive(stream: TcpStream, router: Router, stop: CancellationToken) -> Result<(), hyper::Error> {
     // Answers are small; waiting to fill a packet only delays them.
     let _: io::Result<()> = stream.set_nodelay(true);
+    let reset = Arc::new(AtomicBool::new(false));
+    let stream = Stream { tcp: stream, reset: Arc::clone(&reset) };
+    let service = Requests { router: TowerToHyperService::new(router), reset };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         done = connection.as_mut() => return done,
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     connection.await
+}
+
+/// The requests of one connection.
+struct Requests {
+    router: TowerToHyperService<Router>,
+    reset: Arc<AtomicBool>,
+}
+
+impl Service<hyper::Request<Incoming>> for Requests {
+    type Response = Response;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, io::Error>> + Send>>;
+
+    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        let answer = self.router.call(request);
+        let reset = Arc::clone(&self.reset);
+        Box::pin(async move {
+            let Ok(response) = answer.await;
+            if response.extensions().get::<Reset>().is_some() {
+                reset.store(true, Ordering::Relaxed);
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// A stream that is reset when it is dropped, if that was asked for, instead of closed.
+struct Stream {
+    tcp: TcpStream,
+    reset: Arc<AtomicBool>,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.reset.load(Ordering::Relaxed) {
+            let _: io::Result<()> = self.tcp.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write_vectored(cx, pieces)
+    }
 }

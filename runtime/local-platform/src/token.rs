@@ -1,34 +1,38 @@
-//! Tokens of the platform's own principal: minting them and checking them (fabric-auth sections 5 to 7).
+//! Tokens: minting them and checking them (fabric-auth sections 5 to 7).
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation, dangerous};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::access::{AUDIENCE, Access, ISSUER};
 use crate::error::TokenError;
+use crate::principals::{Principal, Principals};
 
-/// Makes and checks the platform's tokens. Holds a private key, which its `Debug` leaves out.
+/// Makes tokens with the administrator's key, and checks those of all principals. Holds a private key, which its `Debug`
+/// leaves out.
 pub(crate) struct Tokens {
     signing: EncodingKey,
-    verifying: DecodingKey,
+    principals: Arc<Principals>,
+    administrator: Arc<Principal>,
     validation: Validation,
-    username: String,
     /// Sent in the header of minted tokens: `jwk.kid`, else the thumbprint (design section 10).
     kid: String,
-    thumbprint: String,
+    /// The longest that a token is accepted after it was issued, in whole seconds.
+    ttl: Option<Duration>,
 }
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokens").field("username", &self.username).finish_non_exhaustive()
+        f.debug_struct("Tokens").field("administrator", &self.administrator.name).finish_non_exhaustive()
     }
 }
 
@@ -45,42 +49,58 @@ struct Claims<'a> {
 
 /// `jsonwebtoken` accepts an array of issuers; only one of them signs our tokens, so the type is looked at here.
 #[derive(Deserialize)]
-struct Issuer {
+struct Checked {
     #[serde(default)]
     iss: Value,
+    #[serde(default)]
+    iat: Value,
+}
+
+/// Whom a token that nobody has checked yet claims to speak for.
+#[derive(Deserialize)]
+struct Claimed {
+    #[serde(default)]
+    sub: Value,
 }
 
 impl Tokens {
-    pub(crate) fn new(access: &Access) -> Result<Self, TokenError> {
+    pub(crate) fn new(access: &Access, principals: Arc<Principals>, ttl: Option<Duration>) -> Result<Self, TokenError> {
         let pkcs8 = access.pair.to_pkcs8v1().map_err(|_| TokenError(ErrorKind::InvalidEddsaKey.into()))?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[ISSUER]);
-        validation.sub = Some(access.username.clone());
         validation.validate_nbf = true;
         validation.leeway = 0;
         // The library lets a token live through the second `exp` names; RFC 7519 section 4.1.4 ends it there.
         validation.reject_tokens_expiring_in_less_than = 1;
+        let administrator = principals.get(&access.username);
+        let administrator = administrator.ok_or_else(|| TokenError(ErrorKind::InvalidSubject.into()))?;
         Ok(Self {
             signing: EncodingKey::from_ed_der(pkcs8.as_ref()),
-            verifying: DecodingKey::from_ed_components(&access.public).map_err(TokenError)?,
+            principals,
+            administrator,
             validation,
-            username: access.username.clone(),
             kid: access.kid.clone().unwrap_or_else(|| access.thumbprint.clone()),
-            thumbprint: access.thumbprint.clone(),
+            ttl,
         })
     }
 
-    /// A token that is valid from now on for `ttl`, in whole seconds.
+    /// A token of the administrator that is valid from now on for `ttl`, in whole seconds.
     pub(crate) fn mint(&self, ttl: Duration) -> Result<SecretString, TokenError> {
+        self.mint_for(&self.administrator, ttl)
+    }
+
+    /// A token with which the platform lets somebody act in the name of a principal.
+    pub(crate) fn mint_for(&self, principal: &Principal, ttl: Duration) -> Result<SecretString, TokenError> {
         let mut id = [0; 16];
         rand::fill(&mut id).map_err(|_| TokenError(ErrorKind::Signing("no random bytes".to_owned()).into()))?;
         let now = now().as_secs();
+        let ttl = self.ttl.map_or(ttl, |longest| longest.min(ttl));
         let claims = Claims {
             iss: ISSUER,
             aud: AUDIENCE,
-            sub: &self.username,
+            sub: &principal.name,
             iat: now,
             nbf: now,
             exp: now.saturating_add(ttl.as_secs()),
@@ -92,13 +112,8 @@ impl Tokens {
         Ok(token.into())
     }
 
-    /// Whom every token that is accepted speaks for: its `sub`.
-    pub(crate) fn subject(&self) -> &str {
-        &self.username
-    }
-
-    /// Checks the value of an `Authorization` header; the error is the reason for `X-Auth-Error`.
-    pub(crate) fn check(&self, authorization: Option<&[u8]>) -> Result<(), &'static str> {
+    /// Whom the value of an `Authorization` header speaks for; the error is the reason for `X-Auth-Error`.
+    pub(crate) fn check(&self, authorization: Option<&[u8]>) -> Result<Arc<Principal>, &'static str> {
         let authorization = authorization.ok_or("missing token")?;
         let (scheme, token) = authorization.split_at_checked(6).ok_or("malformed token")?;
         // The scheme is case-insensitive (RFC 9110 section 11.1).
@@ -119,14 +134,33 @@ impl Tokens {
         if header.crit.is_some() {
             return Err("malformed token");
         }
-        if header.kid.is_some_and(|kid| kid != self.kid && kid != self.thumbprint) {
-            return Err("unknown key");
+        let claimed: Claimed = dangerous::insecure_decode_claims(token).map_err(|_| "malformed token")?;
+        // A token that speaks for nobody is looked at all the same: there may be more wrong with it.
+        let principal = claimed.sub.as_str().and_then(|name| self.principals.get(name));
+        let speaker = principal.as_ref().unwrap_or(&self.administrator);
+        let is_of = |owner: &Principal| header.kid.as_ref().is_some_and(|kid| owner.key_ids.contains(kid));
+        let signer = match &header.kid {
+            None => speaker,
+            Some(_) if is_of(speaker) => speaker,
+            // The platform's own key speaks for all.
+            Some(_) if is_of(&self.administrator) => &self.administrator,
+            Some(_) => return Err("unknown key"),
+        };
+        match jsonwebtoken::decode::<Checked>(token, &signer.key, &self.validation) {
+            Ok(token) if token.claims.iss == *ISSUER => self.check_age(&token.claims.iat)?,
+            Ok(_) => return Err("wrong issuer"),
+            Err(error) => return Err(reason(error.kind())),
         }
-        match jsonwebtoken::decode::<Issuer>(token, &self.verifying, &self.validation) {
-            Ok(token) if token.claims.iss == *ISSUER => Ok(()),
-            Ok(_) => Err("wrong issuer"),
-            Err(error) => Err(reason(error.kind())),
-        }
+        principal.ok_or("wrong subject")
+    }
+
+    /// Where tokens may only be so old, whatever their `exp` says.
+    fn check_age(&self, iat: &Value) -> Result<(), &'static str> {
+        let Some(ttl) = self.ttl else {
+            return Ok(());
+        };
+        let issued = iat.as_f64().ok_or("claim iat is missing")?;
+        if now().as_secs_f64() < issued + ttl.as_secs_f64() { Ok(()) } else { Err("token expired") }
     }
 }
 

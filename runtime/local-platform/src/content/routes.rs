@@ -2,7 +2,7 @@
 
 use axum::body::{Body, BodyDataStream};
 use axum::extract::multipart::{Field, Multipart, MultipartError};
-use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -15,11 +15,13 @@ use serde_json::{Value, json};
 use tokio::fs::File;
 use tokio_util::io::ReaderStream;
 
-use super::file::Object;
-use super::key::{Key, Project};
-use super::store::{Entry, Store, Upload};
-use crate::answer::Refusal;
+use super::files::Data;
+use super::key::Key;
+use super::store::{Entry, Object, Store};
+use crate::answer::{Refusal, success};
+use crate::backend::Backend;
 use crate::body::{self, FormBody};
+use crate::name::Project;
 
 /// What an upload that names no type is stored with.
 const DEFAULT_TYPE: &str = "application/octet-stream";
@@ -29,7 +31,7 @@ const LONGEST_TYPE: usize = 255;
 const PIECE: usize = 128 * 1024;
 
 /// The routes below `/fabric/v4/projects/{project}/content`.
-pub(crate) fn routes(store: Store) -> Router {
+pub(crate) fn routes() -> Router<Backend> {
     let object = || get(download).head(exists).post(upload).delete(delete);
     Router::new()
         .route("/fabric/v4/projects/{project}/content", get(list).post(upload_form))
@@ -38,7 +40,6 @@ pub(crate) fn routes(store: Store) -> Router {
         .route("/fabric/v4/projects/{project}/content/{*key}", object())
         .layer(DefaultBodyLimit::disable())
         .layer(map_request(body::limit_silence))
-        .with_state(store)
 }
 
 /// What a path names, decoded and checked.
@@ -63,24 +64,30 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
     }
 }
 
-async fn download(State(store): State<Store>, target: Target) -> Result<(HeaderMap, Body), Refusal> {
+async fn download(
+    State(Backend { content: store, .. }): State<Backend>,
+    target: Target,
+) -> Result<(HeaderMap, Body), Refusal> {
     let object = find(&store, &target).await?;
     let headers = headers(&object)?;
-    Ok((headers, Body::from_stream(ReaderStream::with_capacity(File::from_std(object.file), PIECE))))
+    let body = match object.data {
+        Data::File(file) => Body::from_stream(ReaderStream::with_capacity(File::from_std(file), PIECE)),
+        Data::Memory(bytes) => Body::from(bytes),
+    };
+    Ok((headers, body))
 }
 
-async fn exists(State(store): State<Store>, target: Target) -> Result<HeaderMap, Refusal> {
+async fn exists(State(Backend { content: store, .. }): State<Backend>, target: Target) -> Result<HeaderMap, Refusal> {
     headers(&find(&store, &target).await?)
 }
 
 async fn find(store: &Store, target: &Target) -> Result<Object, Refusal> {
-    let found = store.get(&target.project, &target.key).await;
-    let found = found.map_err(|error| Refusal::internal("the content could not be read", &error))?;
+    let found = store.get(&target.project, &target.key).await?;
     found.ok_or_else(|| Refusal::not_found(&target.key))
 }
 
 fn headers(object: &Object) -> Result<HeaderMap, Refusal> {
-    let content_type = HeaderValue::from_str(&object.description.content_type)
+    let content_type = HeaderValue::from_str(&object.content_type)
         .map_err(|error| Refusal::internal("the content could not be read", &error))?;
     Ok(HeaderMap::from_iter([
         (header::CONTENT_TYPE, content_type),
@@ -89,7 +96,7 @@ fn headers(object: &Object) -> Result<HeaderMap, Refusal> {
 }
 
 async fn upload(
-    State(store): State<Store>,
+    State(Backend { content: store, .. }): State<Backend>,
     target: Result<Target, Refusal>,
     request: Request,
 ) -> Result<Json<Value>, Refusal> {
@@ -105,31 +112,44 @@ async fn upload(
             return Err(refusal);
         }
     };
+    receive(&store, &target.project, &target.key, &content_type, request).await?;
+    Ok(stored(&target.key))
+}
+
+/// Stores the body of a request under a key.
+pub(crate) async fn receive(
+    store: &Store,
+    project: &Project,
+    key: &Key,
+    content_type: &str,
+    request: Request,
+) -> Result<(), Refusal> {
     let mut body = request.into_body().into_data_stream();
-    let done = store_body(&store, &target, &content_type, &mut body).await;
+    let done = store_body(store, project, key, content_type, &mut body).await;
     if done.is_err() {
         body::drain_rest(&mut body).await;
     }
-    done.map(|()| stored(&target.key))
+    done
 }
 
 async fn store_body(
     store: &Store,
-    target: &Target,
+    project: &Project,
+    key: &Key,
     content_type: &str,
     body: &mut BodyDataStream,
 ) -> Result<(), Refusal> {
-    let mut upload = begin(store, &target.project, &target.key, content_type).await?;
+    let mut upload = store.upload(project, key, content_type).await?;
     while let Some(bytes) = body::next(body).await? {
-        upload.write(bytes).await.map_err(not_stored)?;
+        upload.write(bytes).await?;
     }
-    upload.commit().await.map_err(not_stored)
+    Ok(upload.commit().await?)
 }
 
 /// `key` first, then `content` (fabric-api section 3, "multipart order"); other fields are skipped.
 async fn upload_form(
-    State(store): State<Store>,
-    project: Result<Path<String>, PathRejection>,
+    State(Backend { content: store, .. }): State<Backend>,
+    project: Result<Project, Refusal>,
     request: Request,
 ) -> Result<Json<Value>, Refusal> {
     let (body, request) = FormBody::split(request);
@@ -142,12 +162,11 @@ async fn upload_form(
 
 async fn store_form(
     store: &Store,
-    project: Result<Path<String>, PathRejection>,
+    project: Result<Project, Refusal>,
     request: Request,
     body: &FormBody,
 ) -> Result<Key, Refusal> {
-    let Path(project) = project?;
-    let project = Project::new(&project)?;
+    let project = project?;
     let form = Multipart::from_request(request, &()).await;
     let mut form = form.map_err(|rejection| Refusal::bad_request(rejection.body_text()))?;
     let mut key = None;
@@ -159,9 +178,9 @@ async fn store_form(
             Some("content") if upload.is_none() => {
                 let key = key.as_ref().ok_or_else(|| Refusal::bad_request("field key must come before content"))?;
                 let content_type = checked_type(field.content_type())?;
-                let upload = upload.insert(begin(store, &project, key, &content_type).await?);
+                let upload = upload.insert(store.upload(&project, key, &content_type).await?);
                 while let Some(bytes) = chunk(&mut field, body).await? {
-                    upload.write(bytes).await.map_err(not_stored)?;
+                    upload.write(bytes).await?;
                 }
             }
             Some("key" | "content") => return Err(Refusal::bad_request("a field is given twice")),
@@ -170,7 +189,7 @@ async fn store_form(
     }
     let key = key.ok_or_else(|| Refusal::bad_request("field key is missing"))?;
     let upload = upload.ok_or_else(|| Refusal::bad_request("field content is missing"))?;
-    upload.commit().await.map_err(not_stored)?;
+    upload.commit().await?;
     Ok(key)
 }
 
@@ -197,15 +216,6 @@ fn malformed(error: MultipartError) -> Refusal {
     body::broken(&error).unwrap_or_else(|| Refusal::bad_request(error.body_text()))
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "`map_err` hands it over by value")]
-fn not_stored(error: std::io::Error) -> Refusal {
-    Refusal::internal("the content could not be stored", &error)
-}
-
-async fn begin(store: &Store, project: &Project, key: &Key, content_type: &str) -> Result<Upload, Refusal> {
-    store.upload(project, key, content_type).await.map_err(not_stored)
-}
-
 fn checked_type(content_type: Option<&str>) -> Result<String, Refusal> {
     match content_type {
         None | Some("") => Ok(DEFAULT_TYPE.to_owned()),
@@ -217,13 +227,12 @@ fn checked_type(content_type: Option<&str>) -> Result<String, Refusal> {
 }
 
 fn stored(key: &Key) -> Json<Value> {
-    Json(json!({"success": true, "message": "Content successfully uploaded.", "Key": key.as_str()}))
+    success(json!({"message": "Content successfully uploaded.", "Key": key.as_str()}))
 }
 
-async fn delete(State(store): State<Store>, target: Target) -> Result<Json<Value>, Refusal> {
-    let deleted = store.delete(&target.project, &target.key).await;
-    if deleted.map_err(|error| Refusal::internal("the content could not be deleted", &error))? {
-        Ok(Json(json!({"success": true, "message": "Content successfully deleted."})))
+async fn delete(State(Backend { content: store, .. }): State<Backend>, target: Target) -> Result<Json<Value>, Refusal> {
+    if store.delete(&target.project, &target.key).await? {
+        Ok(success(json!({"message": "Content successfully deleted."})))
     } else {
         Err(Refusal::not_found(&target.key))
     }
@@ -241,15 +250,14 @@ struct ListQuery {
 }
 
 async fn list(
-    State(store): State<Store>,
-    project: Result<Path<String>, PathRejection>,
+    State(Backend { content: store, .. }): State<Backend>,
+    project: Result<Project, Refusal>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Vec<Entry>>, Refusal> {
-    let (Path(project), Query(query)) = (project?, query?);
+    let (project, Query(query)) = (project?, query?);
     // No key begins with a slash, because uploads drop them.
     let prefix = query.filter.trim_start_matches('/').to_owned();
-    let entries = store.list(&Project::new(&project)?, prefix).await;
-    let entries = entries.map_err(|error| Refusal::internal("the content could not be listed", &error))?;
+    let entries = store.list(&project, prefix).await?;
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
     Ok(Json(entries.into_iter().skip(query.skip).take(limit).collect()))
 }

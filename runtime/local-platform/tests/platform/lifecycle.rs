@@ -69,7 +69,7 @@ async fn a_restart_keeps_content_and_key() {
 #[tokio::test]
 async fn a_platform_that_is_not_announced_leaves_the_config_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let quiet = Options { announce: false, ..options(folder.path()) };
+    let quiet = Options::at(folder.path().join("data"));
     let first = Platform::start(quiet.clone()).await.unwrap();
     let path = first.pat_path().to_owned();
     let created: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -119,14 +119,13 @@ async fn a_config_that_is_not_ours_is_refused_and_kept() {
 async fn a_failed_start_names_what_it_could_not_use() {
     let local = Local::start().await;
     let other = tempfile::tempdir().unwrap();
-    let mut options = options(other.path());
-    options.port = local.platform.url().rsplit(':').next().unwrap().parse().unwrap();
-    let error = Platform::start(options.clone()).await.unwrap_err();
-    assert!(error.to_string().contains(&format!("127.0.0.1:{}", options.port)), "{error}");
+    let port = local.platform.url().rsplit(':').next().unwrap().parse().unwrap();
+    let error = Platform::start(options(other.path()).with_port(port)).await.unwrap_err();
+    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
 
-    options.data = other.path().join("file");
-    std::fs::write(&options.data, "").unwrap();
-    let error = Platform::start(options).await.unwrap_err();
+    let file = other.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = Platform::start(Options::at(file)).await.unwrap_err();
     assert!(matches!(&error, StartError::Data { path, .. } if path.ends_with("file")), "{error}");
 }
 

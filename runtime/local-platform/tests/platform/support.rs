@@ -27,7 +27,7 @@ pub(crate) async fn start_in(folder: &Path) -> Platform {
 }
 
 pub(crate) fn options(folder: &Path) -> Options {
-    Options { data: folder.join("data"), port: 0, announce: true }
+    Options::at(folder.join("data")).announced()
 }
 
 impl Local {

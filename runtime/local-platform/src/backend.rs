@@ -1,0 +1,30 @@
+//! What all requests are answered from.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::content::Store;
+use crate::options::Limits;
+use crate::principals::Principals;
+use crate::records::Records;
+use crate::skills::SkillHost;
+use crate::token::Tokens;
+
+/// What all requests share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Backend {
+    /// Where the platform listens.
+    pub(crate) url: Arc<str>,
+    pub(crate) records: Records,
+    pub(crate) content: Store,
+    pub(crate) principals: Arc<Principals>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) limits: Limits,
+    pub(crate) skills: Option<Arc<dyn SkillHost>>,
+    /// Work that goes on after its request was answered; a shutdown waits for it.
+    pub(crate) work: TaskTracker,
+    /// Cancelled when the platform stops.
+    pub(crate) stop: CancellationToken,
+}

@@ -1,0 +1,102 @@
+//! A body that breaks off.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, HttpBody};
+use bytes::{Buf, Bytes};
+use hyper::body::{Frame, SizeHint};
+
+/// The beginning of a body, with the size of the whole. Its connection ends where it breaks off.
+pub(crate) struct Cut {
+    body: Body,
+    /// Bytes that are still sent; `None` where the size is not known: then that is the first piece.
+    left: Option<u64>,
+    broken: bool,
+}
+
+impl Cut {
+    /// Sends a part of the body, from 0 to 1; never all of it.
+    pub(crate) fn new(body: Body, part: f64) -> Self {
+        let size = body.size_hint().exact();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            clippy::cast_sign_loss,
+            reason = "a part of a size is between nothing and that size, and need not be exact"
+        )]
+        let part_of = |size: u64| ((size as f64 * part) as u64).min(size.saturating_sub(1));
+        Self { body, left: size.map(part_of), broken: false }
+    }
+
+    fn break_off<T>(&mut self) -> Poll<Option<Result<T, axum::Error>>> {
+        self.broken = true;
+        Poll::Ready(Some(Err(axum::Error::new(io::Error::from(io::ErrorKind::ConnectionAborted)))))
+    }
+}
+
+impl HttpBody for Cut {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.broken {
+            return Poll::Ready(None);
+        }
+        if self.left == Some(0) {
+            return self.break_off();
+        }
+        match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                let mut data = match frame.into_data() {
+                    Ok(data) => data,
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                };
+                match &mut self.left {
+                    Some(left) => {
+                        let kept = usize::try_from(*left).unwrap_or(usize::MAX).min(data.remaining());
+                        data.truncate(kept);
+                        *left -= kept as u64;
+                    }
+                    left @ None => *left = Some(0),
+                }
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
+            Some(Err(error)) => Poll::Ready(Some(Err(error))),
+            None => self.break_off(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::to_bytes;
+    use std::future::poll_fn;
+
+    async fn sent(body: Body, part: f64) -> (Vec<u8>, bool) {
+        let mut cut = Cut::new(body, part);
+        let mut sent = Vec::new();
+        loop {
+            match poll_fn(|cx| Pin::new(&mut cut).poll_frame(cx)).await {
+                Some(Ok(frame)) => sent.extend_from_slice(frame.data_ref().unwrap()),
+                Some(Err(_)) => return (sent, true),
+                None => return (sent, false),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn it_never_ends_well() {
+        assert_eq!(sent(Body::from("0123456789"), 0.5).await, (b"01234".to_vec(), true));
+        assert_eq!(sent(Body::from("0123456789"), 0.0).await, (Vec::new(), true));
+        assert_eq!(sent(Body::from("0"), 0.99).await, (Vec::new(), true));
+        assert_eq!(sent(Body::empty(), 0.5).await, (Vec::new(), true));
+        assert!(to_bytes(Body::new(Cut::new(Body::from("ab"), 0.5)), 9).await.is_err());
+    }
+}

@@ -1,0 +1,17 @@
+//! Cortex Fabric v4 (fabric-api).
+
+use axum::Router;
+
+use crate::backend::Backend;
+
+mod info;
+
+/// Everything but content, whose bodies are streams.
+pub(crate) fn routes() -> Router<Backend> {
+    Router::new().merge(info::routes())
+}
+
+/// Whether a path is open to everybody (fabric-api section 2).
+pub(crate) fn needs_no_token(path: &str) -> bool {
+    matches!(path, info::INFO)
+}

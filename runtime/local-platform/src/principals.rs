@@ -1,0 +1,214 @@
+//! Principals: who may act on the platform, each with a key of its own.
+//!
+//! The first one, the administrator, is that of `pat.json` and may do everything. The others are records that the
+//! administrator adds; their rights in access management are those of their groups.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::routing::{delete, get};
+use axum::{Json, Router};
+use jsonwebtoken::DecodingKey;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::access::{self, Access};
+use crate::answer::{Refusal, success};
+use crate::backend::Backend;
+use crate::body::JsonBody;
+use crate::name::check_name;
+use crate::records::{Collection, Lookup, Records, StorageError};
+use crate::token::now;
+
+const PRINCIPALS: Collection<Record> = Collection::new("principals");
+/// Groups of one principal.
+const MOST_GROUPS: usize = 1000;
+
+/// Somebody who may act.
+pub(crate) struct Principal {
+    /// The `sub` of its tokens, and its user identifier.
+    pub(crate) name: String,
+    /// Groups it belongs to at the identity provider; in a project they are those with such a name or source id.
+    pub(crate) groups: Vec<String>,
+    /// Whether it may do everything.
+    pub(crate) is_administrator: bool,
+    /// Milliseconds since 1970.
+    pub(crate) created: u64,
+    pub(crate) key: DecodingKey,
+    /// What `kid` may say of the key: its own id, if it has one, and its thumbprint.
+    pub(crate) key_ids: Vec<String>,
+}
+
+/// The principal that a request's token speaks for.
+#[derive(Clone)]
+pub(crate) struct Caller(pub(crate) Arc<Principal>);
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        parts.extensions.get().cloned().ok_or_else(|| Refusal::token("missing token"))
+    }
+}
+
+/// A principal as it is kept.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    /// Public key, base64url.
+    x: String,
+    #[serde(default)]
+    groups: Vec<String>,
+    created_at: u64,
+}
+
+/// The principals there are. Kept in memory as well, because every request looks one up.
+pub(crate) struct Principals(RwLock<HashMap<String, Arc<Principal>>>);
+
+impl Principals {
+    /// The administrator and those of the records. Blocking.
+    pub(crate) fn open(access: &Access, lookup: &impl Lookup) -> Result<Self, StorageError> {
+        let mut all = HashMap::new();
+        for (name, record) in lookup.list(PRINCIPALS, "")? {
+            let principal = Arc::new(principal(&name, &record)?);
+            all.insert(name, principal);
+        }
+        let administrator = Principal {
+            name: access.username.clone(),
+            groups: Vec::new(),
+            is_administrator: true,
+            created: 0,
+            key: DecodingKey::from_ed_components(&access.public).map_err(StorageError::new)?,
+            key_ids: access.kid.iter().chain([&access.thumbprint]).cloned().collect(),
+        };
+        all.insert(access.username.clone(), Arc::new(administrator));
+        Ok(Self(RwLock::new(all)))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Principal>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All of them, by name.
+    pub(crate) fn all(&self) -> Vec<Arc<Principal>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = all.values().cloned().collect();
+        all.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    async fn add(&self, records: &Records, name: &str, record: Record) -> Result<(), Refusal> {
+        let added = principal(name, &record).map_err(|_| Refusal::bad_request("field x is no Ed25519 public key"))?;
+        let taken = || Refusal::new(StatusCode::CONFLICT, format!("there is a principal {name} already"));
+        if self.get(name).is_some() {
+            return Err(taken());
+        }
+        let kept = name.to_owned();
+        let is_new = records.write(move |changes| {
+            if changes.get(PRINCIPALS, "", &kept)?.is_some() {
+                return Ok::<_, StorageError>(false);
+            }
+            changes.put(PRINCIPALS, "", &kept, &record)?;
+            Ok(true)
+        });
+        if !is_new.await? {
+            return Err(taken());
+        }
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::new(added));
+        Ok(())
+    }
+
+    async fn remove(&self, records: &Records, name: &str) -> Result<(), Refusal> {
+        match self.get(name) {
+            None => return Err(Refusal::not_found(format!("principal {name}"))),
+            Some(principal) if principal.is_administrator => {
+                return Err(Refusal::bad_request("the administrator cannot be removed"));
+            }
+            Some(_) => {}
+        }
+        let removed = name.to_owned();
+        let written = records.write(move |changes| {
+            changes.remove(PRINCIPALS, "", &removed);
+            Ok::<_, StorageError>(())
+        });
+        written.await?;
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        Ok(())
+    }
+}
+
+fn principal(name: &str, record: &Record) -> Result<Principal, StorageError> {
+    let unusable = || StorageError::new(format!("principal {name} has no usable key"));
+    let thumbprint = access::key_bytes(&record.x).and_then(|_| access::thumbprint(&record.x));
+    Ok(Principal {
+        name: name.to_owned(),
+        groups: record.groups.clone(),
+        is_administrator: false,
+        created: record.created_at,
+        key: DecodingKey::from_ed_components(&record.x).map_err(StorageError::new)?,
+        key_ids: vec![thumbprint.ok_or_else(unusable)?],
+    })
+}
+
+/// Where the administrator adds, lists and removes principals. It is no part of either API.
+pub(crate) fn routes() -> Router<Backend> {
+    Router::new()
+        .route("/local-platform/v1/principals", get(list).post(add))
+        .route("/local-platform/v1/principals/{name}", delete(remove))
+}
+
+#[derive(Deserialize)]
+struct Added {
+    name: String,
+    x: String,
+    #[serde(default)]
+    groups: Vec<String>,
+}
+
+async fn add(
+    State(backend): State<Backend>,
+    caller: Caller,
+    JsonBody(added): JsonBody<Added>,
+) -> Result<Json<Value>, Refusal> {
+    only_administrator(&caller)?;
+    check_name("principal", &added.name)?;
+    if added.groups.len() > MOST_GROUPS {
+        return Err(Refusal::bad_request(format!("a principal has at most {MOST_GROUPS} groups")));
+    }
+    for group in &added.groups {
+        check_name("group", group)?;
+    }
+    let created_at = u64::try_from(now().as_millis()).unwrap_or(u64::MAX);
+    let record = Record { x: added.x, groups: added.groups, created_at };
+    backend.principals.add(&backend.records, &added.name, record).await?;
+    Ok(success(json!({"name": added.name})))
+}
+
+async fn list(State(backend): State<Backend>, caller: Caller) -> Result<Json<Value>, Refusal> {
+    only_administrator(&caller)?;
+    let all = backend.principals.all();
+    let shown = all.iter().map(|principal| {
+        json!({"name": principal.name, "groups": principal.groups, "administrator": principal.is_administrator})
+    });
+    Ok(success(json!({"principals": shown.collect::<Vec<_>>()})))
+}
+
+async fn remove(
+    State(backend): State<Backend>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    only_administrator(&caller)?;
+    backend.principals.remove(&backend.records, &name).await?;
+    Ok(success(json!({"name": name})))
+}
+
+fn only_administrator(caller: &Caller) -> Result<(), Refusal> {
+    if caller.0.is_administrator {
+        return Ok(());
+    }
+    Err(Refusal::new(StatusCode::FORBIDDEN, "only the administrator may see to principals"))
+}
