@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use skill_sdk::iam::{Acl, Action, Capability, CompareOptions, Scope, ScopeKind, compare_capabilities};
 
-use crate::support::{Local, header, json as body};
+use crate::support::{Local, content, header, json as body};
 
 const INSPECT: &str = "/api/v1/token/inspect";
 
@@ -81,7 +81,7 @@ async fn a_token_that_is_no_good_is_refused_as_that_api_does() {
         assert_eq!(body(response).await, json!({"error": {"code": 401, "message": reason}}));
     }
     // The other paths keep their way.
-    let other = local.http.get(format!("{}{INSPECT}/", local.platform.url())).send().await.unwrap();
+    let other = local.http.get(format!("{}{}", local.platform.url(), content(""))).send().await.unwrap();
     assert_eq!(other.status(), 302);
     assert_eq!(local.request(Method::POST, INSPECT).send().await.unwrap().status(), 405);
 }

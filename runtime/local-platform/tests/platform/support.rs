@@ -71,6 +71,12 @@ impl Local {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
 
+    /// The files that hold the bytes of content.
+    pub(crate) fn files(&self) -> Vec<std::path::PathBuf> {
+        let folder = std::fs::read_dir(self.folder.path().join("data/content")).unwrap();
+        folder.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
+    }
+
     /// Waits until no upload is under way, nor the removal of what one has left: that is work of its own after the answer.
     pub(crate) async fn nothing_incoming(&self) {
         self.until_incoming(0).await;
