@@ -90,6 +90,31 @@ impl Access {
     }
 }
 
+/// Writes a URL into the personal access config of a principal, if it is still that. Blocking.
+pub(crate) fn set_url(path: &Path, username: &str, public: &str, url: &str) -> Result<(), String> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => {}
+        Ok(_) => return Err("it is not a regular file".to_owned()),
+        // Whoever moved it sees to it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.to_string()),
+    }
+    let mut config = read(path).map_err(|error| error.to_string())?;
+    let is_of = |config: &Map<String, Value>| {
+        config.get("username").and_then(Value::as_str) == Some(username)
+            && config.get("jwk").and_then(|jwk| jwk.get("x")?.as_str()) == Some(public)
+    };
+    if !is_of(&config) {
+        return Err("it is of another principal or key".to_owned());
+    }
+    if config.get("url").and_then(Value::as_str) != Some(url) {
+        config.insert("url".to_owned(), url.into());
+        let text = format!("{:#}\n", Value::Object(config));
+        folder::replace(path, text.as_bytes()).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
 fn not_ours(path: &Path) -> impl Fn(String) -> StartError {
     let path = PathBuf::from(path);
     move |reason| StartError::Access { path: path.clone(), reason }

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::content::Store;
+use crate::fabric::{Places, UnderWay};
 use crate::options::Limits;
 use crate::principals::Principals;
 use crate::records::Records;
@@ -23,6 +24,8 @@ pub(crate) struct Backend {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) limits: Limits,
     pub(crate) skills: Option<Arc<dyn SkillHost>>,
+    pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) places: Arc<Places>,
     /// Work that goes on after its request was answered; a shutdown waits for it.
     pub(crate) work: TaskTracker,
     /// Cancelled when the platform stops.

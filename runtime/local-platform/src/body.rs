@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
@@ -53,7 +53,7 @@ pub(crate) async fn buffer(State(limit): State<usize>, request: Request, next: N
         Some(size) if size > limit => Err(Refusal::too_large("request", Some(size), limit)),
         _ => gather(&mut body, limit).await,
     };
-    let unpacked = match (gathered, head.headers.get(header::CONTENT_ENCODING).map(|encoding| encoding.as_bytes())) {
+    let unpacked = match (gathered, head.headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes)) {
         (Ok(bytes), Some(encoding)) if encoding.eq_ignore_ascii_case(b"gzip") => unpack(&bytes, limit),
         (Ok(_), Some(encoding)) if !encoding.eq_ignore_ascii_case(b"identity") => {
             Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the only content encoding is gzip"))

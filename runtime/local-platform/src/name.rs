@@ -1,6 +1,6 @@
 //! Names that clients choose, checked.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -62,14 +62,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Project {
         let Path(Named { project }) = Path::from_request_parts(parts, state).await?;
         Self::new(&project)
     }
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

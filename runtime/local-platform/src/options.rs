@@ -83,7 +83,6 @@ impl Options {
 /// How large things may be, in bytes; over a limit is refused with 413, never cut (fabric-invocation section 7, with "k" as
 /// 1024 bytes of UTF-8 JSON as sent). Content and artifacts have no limit.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
 pub struct Limits {
     /// The body of a request, unpacked: 500 KiB.
     pub request: usize,

@@ -77,6 +77,8 @@ impl Platform {
             tokens: Arc::clone(&tokens),
             limits,
             skills,
+            under_way: Arc::default(),
+            places: Arc::default(),
             work: work.clone(),
             stop: stop.clone(),
         };
@@ -147,6 +149,9 @@ impl Opening {
         let unusable = |error| StartError::data(data.join("records.redb"), std::io::Error::other(error));
         let records = Records::open(&self.folder, self.in_memory, &self.work).map_err(unusable)?;
         let principals = records.look(|records| Principals::open(&access, records)).map_err(unusable)?;
+        if self.announce {
+            records.look(|records| Principals::announce(records, &self.url)).map_err(unusable)?;
+        }
         let principals = Arc::new(principals);
         let key = |_| StartError::Key { path: pat_path.clone() };
         let tokens = Tokens::new(&access, Arc::clone(&principals), self.token_ttl).map_err(key)?;

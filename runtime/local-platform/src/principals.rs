@@ -4,6 +4,7 @@
 //! administrator adds; their rights in access management are those of their groups.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::{FromRequestParts, Path, State};
@@ -63,6 +64,9 @@ struct Record {
     #[serde(default)]
     groups: Vec<String>,
     created_at: u64,
+    /// Where its personal access config was written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pat: Option<PathBuf>,
 }
 
 /// The principals there are. Kept in memory as well, because every request looks one up.
@@ -86,6 +90,18 @@ impl Principals {
         };
         all.insert(access.username.clone(), Arc::new(administrator));
         Ok(Self(RwLock::new(all)))
+    }
+
+    /// Writes this run's URL into the personal access configs of the records, where they still are: as into `pat.json`. Blocking.
+    pub(crate) fn announce(lookup: &impl Lookup, url: &str) -> Result<(), StorageError> {
+        for (name, record) in lookup.list(PRINCIPALS, "")? {
+            if let Some(path) = &record.pat
+                && let Err(error) = access::set_url(path, &name, &record.x, url)
+            {
+                tracing::warn!(path = %path.display(), error, "a personal access config was left as it is");
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Principal>> {
@@ -166,6 +182,7 @@ struct Added {
     x: String,
     #[serde(default)]
     groups: Vec<String>,
+    pat: Option<PathBuf>,
 }
 
 async fn add(
@@ -182,9 +199,12 @@ async fn add(
         check_name("group", group)?;
     }
     let created_at = u64::try_from(now().as_millis()).unwrap_or(u64::MAX);
-    let record = Record { x: added.x, groups: added.groups, created_at };
+    let record = Record { x: added.x, groups: added.groups, created_at, pat: added.pat };
     backend.principals.add(&backend.records, &added.name, record).await?;
-    Ok(success(json!({"name": added.name})))
+    let (url, project) = (&*backend.url, access::PROJECT);
+    Ok(success(json!({
+        "name": added.name, "url": url, "project": project, "issuer": access::ISSUER, "audience": access::AUDIENCE,
+    })))
 }
 
 async fn list(State(backend): State<Backend>, caller: Caller) -> Result<Json<Value>, Refusal> {

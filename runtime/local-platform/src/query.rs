@@ -300,7 +300,7 @@ mod tests {
     use serde_json::json;
 
     #[track_caller]
-    fn holds(filter: Value, record: &Value) -> bool {
+    fn holds(filter: &Value, record: &Value) -> bool {
         Filter::read(&filter.to_string()).unwrap().holds(record)
     }
 
@@ -331,8 +331,8 @@ mod tests {
             json!({"$or": [{"runId": "r2"}, {"took": {"$lt": 5}}], "$nor": [{"runId": "r2"}]}),
             json!({"$and": [{"runId": "r1"}, {"meta.on": true}]}),
         ] {
-            assert!(holds(filter.clone(), &run), "{filter}");
-            assert!(!holds(json!({"$nor": [filter]}), &run));
+            assert!(holds(&filter, &run), "{filter}");
+            assert!(!holds(&json!({"$nor": [filter]}), &run));
         }
         for filter in [
             json!({"runId": "r1", "took": 5}),
@@ -342,7 +342,7 @@ mod tests {
             json!({"params.depth.more": 3}),
             json!({"$or": []}),
         ] {
-            assert!(!holds(filter.clone(), &run), "{filter}");
+            assert!(!holds(&filter, &run), "{filter}");
         }
     }
 

@@ -441,9 +441,9 @@ fn write_batch(database: &Database, batch: &mut [Box<dyn Write>]) -> Result<(), 
         }
     }
     if changed {
-        transaction.commit()?
+        transaction.commit()?;
     } else {
-        transaction.abort()?
+        transaction.abort()?;
     }
     Ok(())
 }

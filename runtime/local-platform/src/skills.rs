@@ -15,7 +15,10 @@ pub trait SkillHost: Debug + Send + Sync {
     /// The definitions of the skills (CAMEL 1.0.0, fabric-invocation section 9), which every project has from the start.
     fn definitions(&self) -> Vec<Value>;
 
-    /// Runs a skill by the name in its definition with an invocation message (fabric-invocation section 1), until it answers
+    /// The names of the skills.
+    fn names(&self) -> Vec<String>;
+
+    /// Runs a skill with an invocation message (fabric-invocation section 1), until it answers
     /// or is cancelled. It bounds its own time.
     fn invoke(
         &self,
