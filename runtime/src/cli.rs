@@ -11,16 +11,17 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use skill_sdk::Skill;
 
+use crate::describe;
 use crate::host::Limits;
 use crate::size::Size;
 use crate::telemetry::{self, LogFormat};
 use crate::triggers::invoke;
-use crate::{describe, platform};
 use auth::{AuthOptions, profile_name};
 use authentication::AuthenticationOptions;
 use content::ContentOptions;
 use iam::IamOptions;
 use later::Later;
+use platform::PlatformOptions;
 
 pub(crate) mod auth;
 pub(crate) mod authentication;
@@ -28,6 +29,7 @@ pub(crate) mod call;
 pub(crate) mod content;
 pub(crate) mod iam;
 mod later;
+pub(crate) mod platform;
 
 /// The exit codes that are not in the error table (the numbers are those of sysexits.h).
 pub(crate) mod exit {
@@ -62,7 +64,8 @@ enum Command {
     Describe(Later<OfPath<DescribeOptions>>),
     /// Run the embedded platform on its own, until it is told to stop.
     ///
-    /// When it is ready it prints one line of JSON: its URL, the path of a personal access config, and its project.
+    /// When it is ready it prints one line of JSON: its URL, the path of a personal access config, and its project. It speaks the
+    /// Cortex Fabric v4 API and the access management of Cognite Data Fusion.
     Platform(Later<PlatformOptions>),
     /// See to credentials: the profiles of the Cortex command line, and tokens.
     Auth(Later<AuthOptions>),
@@ -192,17 +195,6 @@ pub(crate) struct DescribeOptions {
     pub(crate) image: Option<String>,
 }
 
-#[derive(Args)]
-pub(crate) struct PlatformOptions {
-    // A cluster sets SKILL_PORT by itself for a service with the name "skill".
-    /// Port to listen on, at 127.0.0.1; 0 takes any that is free.
-    #[arg(long, env = "SKILL_PLATFORM_PORT", value_name = "PORT", default_value_t = 0)]
-    pub(crate) port: u16,
-    /// Folder in which the platform keeps its data [default: in the user's state folder].
-    #[arg(long, env = "SKILL_DATA", value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-}
-
 /// Where the skills of a command are.
 pub(crate) enum Source {
     Linked(Vec<Skill>),
@@ -218,7 +210,7 @@ pub(crate) fn run() -> ExitCode {
     match command {
         Command::Invoke(Later(of)) => invoke::run(Source::Path(of.path), of.options),
         Command::Describe(Later(of)) => describe::run(Source::Path(of.path), &of.options),
-        Command::Platform(Later(options)) => platform::run(*options),
+        Command::Platform(Later(options)) => crate::platform::run(*options),
         Command::Auth(Later(options)) => crate::auth::run(options.command),
         Command::Content(Later(options)) => crate::content::run(options.command),
         Command::Iam(Later(options)) => crate::iam::run(options.command),

@@ -77,6 +77,17 @@ struct Definition<'a> {
     actions: [Value; 1],
 }
 
+/// The definition of a skill, as JSON.
+///
+/// # Errors
+///
+/// As for [`HostedSkill::schemas`](crate::skills::HostedSkill::schemas).
+pub(crate) fn definition_of(skill: &dyn crate::skills::HostedSkill) -> Result<Value, Error> {
+    let (manifest, schemas) = (skill.manifest(), skill.schemas()?);
+    serde_json::to_value(definition(manifest, &schemas, &manifest.name))
+        .map_err(|error| Error::new(Code::Internal, "the definition cannot be written").with_source(error))
+}
+
 fn definition<'a>(manifest: &'a Manifest, schemas: &Schemas, image: &str) -> Definition<'a> {
     let name = manifest.name.as_str();
     Definition {

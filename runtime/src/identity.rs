@@ -130,7 +130,31 @@ pub(crate) fn data_folder(given: Option<&Path>) -> Result<PathBuf, Error> {
 ///
 /// [`Code::PlatformUnavailable`] when it cannot be started.
 pub(crate) async fn embedded(options: &FillOptions, lifetime: Duration) -> Result<(Identity, Option<Platform>), Error> {
-    let data = data_folder(options.data.as_deref())?;
+    let (identity, platform) = embedded_in(options.data.as_deref(), lifetime).await?;
+    let named = match &options.project {
+        Some(project) => Some(project.clone()),
+        None => ProcessEnvironment.text(CORTEX_PROJECT)?,
+    };
+    Ok((Identity { project: named.unwrap_or(identity.project), ..identity }, platform))
+}
+
+/// As [`embedded`], with the data in a folder, in the project of the platform.
+///
+/// # Errors
+///
+/// As for [`embedded`].
+pub(crate) async fn embedded_in(
+    data: Option<&Path>,
+    lifetime: Duration,
+) -> Result<(Identity, Option<Platform>), Error> {
+    let (started, using) = match data {
+        Some(_) => ("started the embedded platform", "using the embedded platform that runs"),
+        None => (
+            "no platform is configured: started the embedded one",
+            "no platform is configured: using the embedded one that runs",
+        ),
+    };
+    let data = data_folder(data)?;
     let patience = Instant::now() + FOLDER_PATIENCE;
     let mut glances = 0u32;
     let platform = loop {
@@ -138,7 +162,7 @@ pub(crate) async fn embedded(options: &FillOptions, lifetime: Duration) -> Resul
             Ok(platform) => break platform,
             Err(StartError::InUse { .. }) if Instant::now() < patience => {
                 if glances.is_multiple_of(FOLDER_QUESTION)
-                    && let Ok(identity) = running(&data, options, lifetime).await
+                    && let Ok(identity) = running(&data, using, lifetime).await
                 {
                     return Ok((identity, None));
                 }
@@ -152,31 +176,19 @@ pub(crate) async fn embedded(options: &FillOptions, lifetime: Duration) -> Resul
             }
         }
     };
-    telemetry::notice(&format!(
-        "no platform is configured: started the embedded one at {}, data in {}",
-        platform.url(),
-        data.display()
-    ));
+    telemetry::notice(&format!("{started} at {}, data in {}", platform.url(), data.display()));
     let token = platform
         .mint_token(lifetime)
         .map_err(|error| Error::new(Code::Internal, "the embedded platform makes no token").with_source(error))?;
-    let project = project(options)?.unwrap_or_else(|| platform.project().to_owned());
-    Ok((Identity { url: platform.url().to_owned(), project, token }, Some(platform)))
-}
-
-/// The project to work in on the embedded platform, where one is named.
-fn project(options: &FillOptions) -> Result<Option<String>, Error> {
-    match &options.project {
-        Some(project) => Ok(Some(project.clone())),
-        None => ProcessEnvironment.text(CORTEX_PROJECT),
-    }
+    let (url, project) = (platform.url().to_owned(), platform.project().to_owned());
+    Ok((Identity { url, project, token }, Some(platform)))
 }
 
 /// The platform that runs apart on the data.
-async fn running(data: &Path, options: &FillOptions, lifetime: Duration) -> Result<Identity, Error> {
+async fn running(data: &Path, using: &str, lifetime: Duration) -> Result<Identity, Error> {
     let config = PersonalAccessConfig::from_file(&data.join("pat.json"))?;
     let token = config.mint(lifetime, &VerifySslCert::default()).await?.secret().clone();
-    telemetry::notice(&format!("no platform is configured: using the embedded one that runs at {}", config.url));
-    let project = project(options)?.or(config.project).unwrap_or_else(|| "local".to_owned());
+    telemetry::notice(&format!("{using} at {}", config.url));
+    let project = config.project.unwrap_or_else(|| "local".to_owned());
     Ok(Identity { url: config.url, project, token })
 }
