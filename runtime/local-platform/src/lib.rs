@@ -1,7 +1,7 @@
 //! The embedded platform that local skill invocations and tests talk to.
 //!
-//! It speaks the part of the Cortex Fabric v4 HTTP API that skills need, and of Cognite Data Fusion's what a host needs that
-//! runs them, on a loopback port, and keeps everything in one folder:
+//! It speaks the part of the Cortex Fabric v4 HTTP API that skills need, and the identity and access management of Cognite Data
+//! Fusion, on a loopback port, and keeps everything in one folder:
 //!
 //! ```
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,12 +30,12 @@
 //! | `GET`, `HEAD P/content/{key}` | the stored bytes, or only their length and type |
 //! | `DELETE P/content/{key}` | removes them |
 //! | `GET P/content?filter=&limit=&skip=` | the stored keys that begin with `filter`, sorted |
-//! | `GET /api/v1/token/inspect` | that the token is an administrator's, who may do everything in every project |
+//! | `GET /api/v1/token/inspect`, `/api/v1/projects/{project}/...` | identity and access management; module `iam` has the rows |
 //!
 //! A list opens every file of the project, so it is meant for local sizes.
 //!
 //! A token that is missing, malformed, expired or not ours is answered with 302 and `X-Auth-Error`, as the real
-//! platform does; where tokens are inspected, with 401 and `{"error": {"code": 401, "message": "..."}}`. The other
+//! platform does; below `/api/v1/`, with 401 and `{"error": {"code": 401, "message": "..."}}`. The other
 //! refusals are `{"success": false, "message": "..."}` with their status; without a body are answers to `HEAD`, and those
 //! to what is no usable HTTP request (400, 414, 431).
 //!
@@ -52,7 +52,7 @@
 //!
 //! - `platform`: starting and stopping; `server`: connections and routes
 //! - `access`: the personal access config; `token`: minting and checking tokens
-//! - `content`: managed content, its keys and its files; `iam`: what a token is good for
+//! - `content`: managed content, its keys and its files; `iam`: who may do what
 //! - `folder`: the data folder; `body`: request bodies; `answer`: the shape of JSON answers; `error`: why a start failed
 
 #![forbid(unsafe_code)]
