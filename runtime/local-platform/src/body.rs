@@ -45,6 +45,14 @@ pub(crate) async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Ref
 /// Reads the body as a whole before anything else looks at the request, so that it is read however the request is refused:
 /// at most as many bytes as the limit, packed and unpacked (cdf-iam section 1: clients pack JSON with gzip).
 pub(crate) async fn buffer(State(limit): State<usize>, request: Request, next: Next) -> Response {
+    match buffered(limit, request).await {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// The request with its body as a whole. A refused one was drained.
+pub(crate) async fn buffered(limit: usize, request: Request) -> Result<Request, Refusal> {
     let (head, body) = limit_silence(request).await.into_parts();
     let expects = head.headers.contains_key(header::EXPECT);
     let declared = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -61,12 +69,12 @@ pub(crate) async fn buffer(State(limit): State<usize>, request: Request, next: N
         (gathered, _) => gathered,
     };
     match unpacked {
-        Ok(bytes) => next.run(Request::from_parts(head, bytes.into())).await,
+        Ok(bytes) => Ok(Request::from_parts(head, bytes.into())),
         Err(refusal) => {
             if !expects {
                 drain_rest(&mut body).await;
             }
-            refusal.into_response()
+            Err(refusal)
         }
     }
 }

@@ -6,5 +6,5 @@ mod routes;
 mod store;
 
 pub(crate) use key::Key;
-pub(crate) use routes::{receive, routes};
-pub(crate) use store::Store;
+pub(crate) use routes::{receive, routes, send, type_of};
+pub(crate) use store::{Orphan, Store};

@@ -17,11 +17,12 @@ use tokio_util::io::ReaderStream;
 
 use super::files::Data;
 use super::key::Key;
-use super::store::{Entry, Object, Store};
+use super::store::{Entry, Object, Store, Upload};
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
 use crate::body::{self, FormBody};
 use crate::name::Project;
+use crate::records::Changes;
 
 /// What an upload that names no type is stored with.
 const DEFAULT_TYPE: &str = "application/octet-stream";
@@ -68,7 +69,12 @@ async fn download(
     State(Backend { content: store, .. }): State<Backend>,
     target: Target,
 ) -> Result<(HeaderMap, Body), Refusal> {
-    let object = find(&store, &target).await?;
+    send(&store, &target.project, &target.key).await
+}
+
+/// The bytes of a key as an answer.
+pub(crate) async fn send(store: &Store, project: &Project, key: &Key) -> Result<(HeaderMap, Body), Refusal> {
+    let object = find(store, project, key).await?;
     let headers = headers(&object)?;
     let body = match object.data {
         Data::File(file) => Body::from_stream(ReaderStream::with_capacity(File::from_std(file), PIECE)),
@@ -78,12 +84,12 @@ async fn download(
 }
 
 async fn exists(State(Backend { content: store, .. }): State<Backend>, target: Target) -> Result<HeaderMap, Refusal> {
-    headers(&find(&store, &target).await?)
+    headers(&find(&store, &target.project, &target.key).await?)
 }
 
-async fn find(store: &Store, target: &Target) -> Result<Object, Refusal> {
-    let found = store.get(&target.project, &target.key).await?;
-    found.ok_or_else(|| Refusal::not_found(&target.key))
+async fn find(store: &Store, project: &Project, key: &Key) -> Result<Object, Refusal> {
+    let found = store.get(project, key).await?;
+    found.ok_or_else(|| Refusal::not_found(key))
 }
 
 fn headers(object: &Object) -> Result<HeaderMap, Refusal> {
@@ -100,11 +106,7 @@ async fn upload(
     target: Result<Target, Refusal>,
     request: Request,
 ) -> Result<Json<Value>, Refusal> {
-    let content_type = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::to_str).transpose();
-    let checked = target.and_then(|target| {
-        let content_type = content_type.map_err(|_| Refusal::bad_request("the content type is not ASCII text"))?;
-        Ok((target, checked_type(content_type)?))
-    });
+    let checked = target.and_then(|target| Ok((target, type_of(&request)?)));
     let (target, content_type) = match checked {
         Ok(checked) => checked,
         Err(refusal) => {
@@ -112,38 +114,53 @@ async fn upload(
             return Err(refusal);
         }
     };
-    receive(&store, &target.project, &target.key, &content_type, request).await?;
+    receive(&store, &target.project, &target.key, &content_type, request, nothing_more).await?;
     Ok(stored(&target.key))
 }
 
-/// Stores the body of a request under a key.
+#[allow(clippy::unnecessary_wraps, reason = "other writes can be refused")]
+fn nothing_more(_: &mut Changes<'_, '_>) -> Result<(), Refusal> {
+    Ok(())
+}
+
+/// The type that a request says its body has, or the default.
+pub(crate) fn type_of(request: &Request) -> Result<String, Refusal> {
+    let said = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::to_str).transpose();
+    checked_type(said.map_err(|_| Refusal::bad_request("the content type is not ASCII text"))?)
+}
+
+/// Stores the body of a request under a key, and changes what else is to change with it.
 pub(crate) async fn receive(
     store: &Store,
     project: &Project,
     key: &Key,
     content_type: &str,
     request: Request,
+    also: impl FnOnce(&mut Changes<'_, '_>) -> Result<(), Refusal> + Send + 'static,
 ) -> Result<(), Refusal> {
     let mut body = request.into_body().into_data_stream();
-    let done = store_body(store, project, key, content_type, &mut body).await;
+    let done = match upload_body(store, project, key, content_type, &mut body).await {
+        Ok(upload) => upload.commit(also).await,
+        Err(refusal) => Err(refusal),
+    };
     if done.is_err() {
         body::drain_rest(&mut body).await;
     }
     done
 }
 
-async fn store_body(
+async fn upload_body(
     store: &Store,
     project: &Project,
     key: &Key,
     content_type: &str,
     body: &mut BodyDataStream,
-) -> Result<(), Refusal> {
+) -> Result<Upload, Refusal> {
     let mut upload = store.upload(project, key, content_type).await?;
     while let Some(bytes) = body::next(body).await? {
         upload.write(bytes).await?;
     }
-    Ok(upload.commit().await?)
+    Ok(upload)
 }
 
 /// `key` first, then `content` (fabric-api section 3, "multipart order"); other fields are skipped.
@@ -189,7 +206,7 @@ async fn store_form(
     }
     let key = key.ok_or_else(|| Refusal::bad_request("field key is missing"))?;
     let upload = upload.ok_or_else(|| Refusal::bad_request("field content is missing"))?;
-    upload.commit().await?;
+    upload.commit(nothing_more).await?;
     Ok(key)
 }
 

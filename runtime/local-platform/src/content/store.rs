@@ -13,7 +13,7 @@ use super::files::{Data, Draft, Files};
 use super::key::Key;
 use crate::folder::Folder;
 use crate::name::Project;
-use crate::records::{Collection, Lookup, Records, StorageError};
+use crate::records::{Changes, Collection, Lookup, Records, StorageError};
 
 const CONTENT: Collection<Record> = Collection::new("content");
 /// Bytes of an upload that may wait to reach the disk. Its client waits as they do, instead of for all of them after
@@ -51,6 +51,12 @@ pub(crate) struct Object {
     /// Bytes.
     pub(crate) size: u64,
     pub(crate) data: Data,
+}
+
+/// The bytes of an object that has been removed. They go with [`Store::discard`], and at the next start otherwise.
+#[must_use]
+pub(crate) struct Orphan {
+    file: String,
 }
 
 /// One entry of a list; the field names are the platform's (fabric-api section 3, "list field names").
@@ -108,16 +114,37 @@ impl Store {
     /// Removes a key; `false` when there was none.
     pub(crate) async fn delete(&self, project: &Project, key: &Key) -> Result<bool, StorageError> {
         let (project, key) = (project.clone(), key.clone());
-        let removed = self.records.write(move |changes| {
-            let record = changes.get(CONTENT, project.as_str(), key.as_str())?;
-            changes.remove(CONTENT, project.as_str(), key.as_str());
-            Ok::<_, StorageError>(record)
-        });
+        let removed = self.records.write(move |changes| Self::remove_in(changes, &project, key.as_str()));
         let removed = removed.await?;
-        if let Some(record) = &removed {
-            self.remove(record.file.clone()).await?;
+        let was_there = removed.is_some();
+        self.discard(removed).await?;
+        Ok(was_there)
+    }
+
+    /// Removes a key within a write of more than that.
+    pub(crate) fn remove_in(
+        changes: &mut Changes<'_, '_>,
+        project: &Project,
+        key: &str,
+    ) -> Result<Option<Orphan>, StorageError> {
+        let record = changes.get(CONTENT, project.as_str(), key)?;
+        changes.remove(CONTENT, project.as_str(), key);
+        Ok(record.map(|Record { file, .. }| Orphan { file }))
+    }
+
+    /// Removes the bytes of objects, once the write that removed those is done.
+    pub(crate) async fn discard(&self, orphans: impl IntoIterator<Item = Orphan>) -> Result<(), StorageError> {
+        let (files, orphans) = (self.files.clone(), orphans.into_iter().collect::<Vec<_>>());
+        if orphans.is_empty() {
+            return Ok(());
         }
-        Ok(removed.is_some())
+        self.blocking(move || {
+            for orphan in orphans {
+                files.remove(&orphan.file);
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// The keys that begin with `prefix`, sorted by their bytes.
@@ -151,15 +178,6 @@ impl Store {
             key: key.clone(),
             content_type: content_type.to_owned(),
         })
-    }
-
-    async fn remove(&self, file: String) -> Result<(), StorageError> {
-        let files = self.files.clone();
-        self.blocking(move || {
-            files.remove(&file);
-            Ok(())
-        })
-        .await
     }
 
     /// Runs blocking work off the async workers. The folder stays locked until it is done.
@@ -211,8 +229,15 @@ impl Upload {
         Ok(())
     }
 
-    /// Puts the object in its key's place, safe from a power cut. Of several at once, the last one stays whole.
-    pub(crate) async fn commit(self) -> Result<(), StorageError> {
+    /// Puts the object in its key's place, safe from a power cut, and changes what else is to change with it: all or nothing. Of
+    /// several at once, the last one stays whole.
+    pub(crate) async fn commit<E>(
+        self,
+        also: impl FnOnce(&mut Changes<'_, '_>) -> Result<(), E> + Send + 'static,
+    ) -> Result<(), E>
+    where
+        E: From<StorageError> + Send + 'static,
+    {
         let Self { store, draft, size, project, key, content_type, .. } = self;
         let draft = draft.ok_or_else(broken_off)?;
         let files = store.files.clone();
@@ -221,15 +246,13 @@ impl Upload {
             Record { file: finished.name.clone(), content_type, size, modified: Timestamp::now().as_millisecond() };
         // The file goes with the write, which is done or not whether or not this request is still waited for.
         let replaced = store.records.write(move |changes| {
-            let replaced = changes.get(CONTENT, project.as_str(), key.as_str())?;
+            let replaced = Store::remove_in(changes, &project, key.as_str())?;
             changes.put(CONTENT, project.as_str(), key.as_str(), &record)?;
+            also(changes)?;
             finished.keep();
-            Ok::<_, StorageError>(replaced)
+            Ok::<_, E>(replaced)
         });
-        match replaced.await? {
-            Some(replaced) => store.remove(replaced.file).await,
-            None => Ok(()),
-        }
+        Ok(store.discard(replaced.await?).await?)
     }
 }
 
