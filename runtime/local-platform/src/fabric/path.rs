@@ -39,13 +39,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 pub(crate) struct Below {
     pub(crate) project: Project,
     /// Decoded; at least one.
-    segments: Vec<String>,
-}
-
-impl Below {
-    pub(crate) fn segments(&self) -> Vec<&str> {
-        self.segments.iter().map(String::as_str).collect()
-    }
+    pub(crate) segments: Vec<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Below {
@@ -66,7 +60,7 @@ fn decoded(uri: &Uri) -> Result<Vec<String>, Refusal> {
 }
 
 /// The name that these raw segments make.
-pub(crate) fn name_of(what: &str, segments: &[&str]) -> Result<String, Refusal> {
+pub(crate) fn name_of(what: &str, segments: &[String]) -> Result<String, Refusal> {
     let name = segments.join("/");
     check_name(what, &name)?;
     Ok(name)

@@ -23,7 +23,7 @@ use crate::answer::{Refusal, success};
 use crate::backend::Backend;
 use crate::body::JsonBody;
 use crate::name::Project;
-use crate::records::{Collection, Lookup, StorageError};
+use crate::records::{Collection, Lookup};
 
 pub(crate) const SECRETS: Collection<Box<RawValue>> = Collection::new("secrets");
 
@@ -50,12 +50,6 @@ async fn save(
     });
     let key = written.await?;
     Ok(success(json!({"message": format!("Secret {key} saved")})))
-}
-
-/// What a secret holds.
-pub(crate) fn value(records: &impl Lookup, project: &str, key: &str) -> Result<Option<Value>, StorageError> {
-    let kept = records.get(SECRETS, project, key)?;
-    Ok(kept.map(|kept| serde_json::from_str(kept.get())).transpose()?)
 }
 
 /// The value of `{"value": ...}`, and anything else as it is: the two clients differ.
