@@ -9,11 +9,17 @@ mod documents;
 mod info;
 mod path;
 mod secrets;
+mod sessions;
 mod types;
 
 /// Everything but content, whose bodies are streams.
 pub(crate) fn routes() -> Router<Backend> {
-    Router::new().merge(connections::routes()).merge(info::routes()).merge(secrets::routes()).merge(types::routes())
+    Router::new()
+        .merge(connections::routes())
+        .merge(info::routes())
+        .merge(secrets::routes())
+        .merge(sessions::routes())
+        .merge(types::routes())
 }
 
 /// Whether a path is open to everybody (fabric-api section 2).
