@@ -6,20 +6,29 @@ use crate::backend::Backend;
 
 mod connections;
 mod documents;
+mod experiments;
 mod info;
+mod models;
 mod path;
 mod secrets;
 mod sessions;
 mod types;
 
-/// Everything but content, whose bodies are streams.
+/// Everything but content and artifacts, whose bodies are streams.
 pub(crate) fn routes() -> Router<Backend> {
     Router::new()
         .merge(connections::routes())
+        .merge(experiments::routes())
         .merge(info::routes())
+        .merge(models::routes())
         .merge(secrets::routes())
         .merge(sessions::routes())
         .merge(types::routes())
+}
+
+/// Where the body of a request may be a stream.
+pub(crate) fn streams() -> Router<Backend> {
+    experiments::streams()
 }
 
 /// Whether a path is open to everybody (fabric-api section 2).

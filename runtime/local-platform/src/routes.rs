@@ -23,6 +23,7 @@ pub(crate) fn router(backend: Backend, faults: Faults, login: HeaderValue) -> Ro
         .merge(fabric::routes().merge(principals::routes()).layer(from_fn_with_state(limits.request, body::buffer)))
         .merge(iam::routes().layer(from_fn_with_state(CDF_REQUEST, body::buffer)))
         .merge(content::routes())
+        .merge(fabric::streams())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(backend.clone())
