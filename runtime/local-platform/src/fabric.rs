@@ -4,6 +4,7 @@ use axum::Router;
 
 use crate::backend::Backend;
 
+mod actions;
 mod connections;
 mod documents;
 mod experiments;
@@ -12,17 +13,20 @@ mod models;
 mod path;
 mod secrets;
 mod sessions;
+mod tasks;
 mod types;
 
 /// Everything but content and artifacts, whose bodies are streams.
 pub(crate) fn routes() -> Router<Backend> {
     Router::new()
+        .merge(actions::routes())
         .merge(connections::routes())
         .merge(experiments::routes())
         .merge(info::routes())
         .merge(models::routes())
         .merge(secrets::routes())
         .merge(sessions::routes())
+        .merge(tasks::routes())
         .merge(types::routes())
 }
 
