@@ -4,15 +4,22 @@ use axum::Router;
 
 use crate::backend::Backend;
 
+pub(crate) use activations::UnderWay;
+pub(crate) use invoke::Places;
+
 mod actions;
+mod activations;
 mod connections;
 mod documents;
 mod experiments;
 mod info;
+mod invoke;
+mod messages;
 mod models;
 mod path;
 mod secrets;
 mod sessions;
+mod skills;
 mod tasks;
 mod types;
 
@@ -20,12 +27,16 @@ mod types;
 pub(crate) fn routes() -> Router<Backend> {
     Router::new()
         .merge(actions::routes())
+        .merge(activations::routes())
         .merge(connections::routes())
         .merge(experiments::routes())
         .merge(info::routes())
+        .merge(invoke::routes())
+        .merge(messages::routes())
         .merge(models::routes())
         .merge(secrets::routes())
         .merge(sessions::routes())
+        .merge(skills::routes())
         .merge(tasks::routes())
         .merge(types::routes())
 }

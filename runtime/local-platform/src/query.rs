@@ -83,12 +83,6 @@ impl ListQuery {
         self
     }
 
-    /// Gives at most so many where no number is asked for.
-    pub(crate) fn or_limit(mut self, limit: usize) -> Self {
-        self.limit = self.limit.or(Some(limit));
-        self
-    }
-
     /// What it asks for of these, which are in the order that counts among equals.
     pub(crate) fn apply(&self, records: Vec<Value>) -> Vec<Value> {
         let mut found: Vec<Value> = match &self.filter {
@@ -382,7 +376,7 @@ mod tests {
         assert_eq!(numbers(sorted(r#"{"group": 1}"#)), [3, 5, 2, 1, 4]);
         assert_eq!(numbers(sorted(r#"{"group": -1, "n": -1}"#)), [4, 1, 2, 5, 3]);
         assert_eq!(numbers(ListQuery { limit: Some(2), skip: 1, ..sorted(r#"{"n": -1}"#) }), [4, 3]);
-        assert_eq!(numbers(ListQuery::default().or_sorted_by("n", -1).or_limit(1)), [5]);
+        assert_eq!(numbers(ListQuery { limit: Some(1), ..ListQuery::default().or_sorted_by("n", -1) }), [5]);
         for text in ["x", "[]", r#"{"n": 2}"#, r#"{"n": "up"}"#] {
             assert!(read_sort(text).is_err(), "{text}");
         }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::documents::{self, Document, Fields, Stamp};
 use super::path::Named;
-use super::secrets::SECRETS;
+use super::secrets;
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
 use crate::body::JsonBody;
@@ -86,12 +86,8 @@ async fn resolved(State(backend): State<Backend>, named: Named) -> Result<Json<V
             let Some(key) = value.as_str().and_then(|text| text.strip_prefix(REFERENCE)) else {
                 continue;
             };
-            match records.get(SECRETS, project.as_str(), key)? {
-                // Its own words could quote the value.
-                Some(secret) => {
-                    let parsed = serde_json::from_str(secret.get());
-                    *value = parsed.map_err(|_| Refusal::internal("a secret could not be read", &"it is no JSON"))?;
-                }
+            match secrets::value(records, &project, key)? {
+                Some(secret) => *value = secret,
                 None => missing.push(Value::from(key)),
             }
         }

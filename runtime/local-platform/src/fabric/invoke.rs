@@ -89,7 +89,7 @@ async fn invoke(
     Query(query): Query<Synchronous>,
     JsonBody(asked): JsonBody<Asked>,
 ) -> Result<Json<Value>, Refusal> {
-    let (skill, input) = names(&below.segments())?;
+    let (skill, input) = names(&below.words())?;
     let invocation = Invocation::prepare(&backend, below.project, caller, skill, input, asked).await?;
     if query.sync.as_deref() == Some("true") {
         let id = invocation.activation.request_id.clone();
@@ -140,7 +140,7 @@ impl Invocation {
         let found = backend.records.read(move |records| {
             let fields = skills::find(&shared, records, of_project.as_str(), &name)?;
             let definition = Definition(fields.ok_or_else(|| Refusal::not_found(format!("skill {name}")))?);
-            let secret = |key: &str| Ok(super::secrets::value(records, of_project.as_str(), key)?);
+            let secret = |key: &str| Ok(super::secrets::value(records, &of_project, key)?);
             let properties = definition.properties(properties.unwrap_or_default(), secret)?;
             let route = definition.route(&of_input, &properties, &sent)?;
             Ok::<_, Refusal>((route, properties))

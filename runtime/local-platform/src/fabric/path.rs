@@ -1,6 +1,8 @@
 //! The names in paths, which clients send encoded (`acme%2Fchurn`) or split over raw segments (`acme/churn`; fabric-api
 //! section 1).
 
+use std::borrow::Borrow;
+
 use axum::extract::{FromRequestParts, Path};
 use axum::http::Uri;
 use axum::http::request::Parts;
@@ -42,6 +44,12 @@ pub(crate) struct Below {
     pub(crate) segments: Vec<String>,
 }
 
+impl Below {
+    pub(crate) fn words(&self) -> Vec<&str> {
+        self.segments.iter().map(String::as_str).collect()
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Below {
     type Rejection = Refusal;
 
@@ -60,7 +68,7 @@ fn decoded(uri: &Uri) -> Result<Vec<String>, Refusal> {
 }
 
 /// The name that these raw segments make.
-pub(crate) fn name_of(what: &str, segments: &[String]) -> Result<String, Refusal> {
+pub(crate) fn name_of<S: Borrow<str>>(what: &str, segments: &[S]) -> Result<String, Refusal> {
     let name = segments.join("/");
     check_name(what, &name)?;
     Ok(name)

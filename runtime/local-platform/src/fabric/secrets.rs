@@ -23,9 +23,9 @@ use crate::answer::{Refusal, success};
 use crate::backend::Backend;
 use crate::body::JsonBody;
 use crate::name::Project;
-use crate::records::{Collection, Lookup};
+use crate::records::{Collection, Lookup, StorageError};
 
-pub(crate) const SECRETS: Collection<Box<RawValue>> = Collection::new("secrets");
+const SECRETS: Collection<Box<RawValue>> = Collection::new("secrets");
 
 pub(crate) fn routes() -> Router<Backend> {
     Router::new()
@@ -50,6 +50,12 @@ async fn save(
     });
     let key = written.await?;
     Ok(success(json!({"message": format!("Secret {key} saved")})))
+}
+
+/// What a secret holds.
+pub(crate) fn value(records: &impl Lookup, project: &Project, key: &str) -> Result<Option<Value>, StorageError> {
+    let kept = records.get(SECRETS, project.as_str(), key)?;
+    Ok(kept.map(|kept| serde_json::from_str(kept.get())).transpose()?)
 }
 
 /// The value of `{"value": ...}`, and anything else as it is: the two clients differ.

@@ -56,6 +56,13 @@ pub(crate) fn find(
     Ok(saved.or_else(|| hosted(backend, project).into_iter().find(|skill| skill.get("name") == Some(&name.into()))))
 }
 
+/// The names of a project's saved skills that refer to a type.
+pub(crate) fn of_type(records: &impl Lookup, project: &Project, name: &str) -> Result<Vec<String>, StorageError> {
+    let saved = records.list(SKILLS, project.as_str())?;
+    let refers = |skill: Document| Definition(skill.fields).types().contains(&name);
+    Ok(saved.into_iter().filter_map(|(skill, document)| refers(document).then_some(skill)).collect())
+}
+
 /// The skills that are run here.
 fn hosted(backend: &Backend, project: &str) -> Vec<Fields> {
     let definitions = backend.skills.as_ref().map(|skills| skills.definitions()).unwrap_or_default();
@@ -146,7 +153,7 @@ async fn named(
     below: Below,
     Query(query): Query<Describing>,
 ) -> Result<Response, Refusal> {
-    let (name, asked) = asked(&below.segments())?;
+    let (name, asked) = asked(&below.words())?;
     let project = below.project;
     match asked {
         Asked::Skill if method == Method::POST => {
@@ -165,7 +172,7 @@ async fn named(
 }
 
 async fn delete(State(backend): State<Backend>, below: Below) -> Result<Json<Value>, Refusal> {
-    let (name, Asked::Skill) = asked(&below.segments())? else {
+    let (name, Asked::Skill) = asked(&below.words())? else {
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "only the skill itself can be deleted"));
     };
     let (project, records) = (below.project, backend.records.clone());

@@ -5,22 +5,24 @@
 //! | `POST P/types` | saves each of `types` under its `name`, all or none; or one that is the body itself |
 //! | `GET P/types` | `types`, for the usual parameters of lists |
 //! | `GET P/types/{name}` | the type |
-//! | `DELETE P/types/{name}` | removes it |
+//! | `DELETE P/types/{name}` | removes it; 403 with `details` while a saved skill refers to it |
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::documents::{self, Document, Fields, Stamp};
 use super::path::Named;
+use super::skills;
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
 use crate::body::JsonBody;
 use crate::name::Project;
 use crate::principals::Caller;
 use crate::query::ListQuery;
-use crate::records::Collection;
+use crate::records::{Collection, Lookup};
 
 const TYPES: Collection<Document> = Collection::new("types");
 
@@ -83,6 +85,20 @@ async fn read(State(backend): State<Backend>, named: Named) -> Result<Json<Value
 }
 
 async fn delete(State(backend): State<Backend>, named: Named) -> Result<Json<Value>, Refusal> {
-    documents::delete(&backend, TYPES, named).await?;
+    let Named { project, name } = named;
+    let removed = backend.records.write(move |changes| {
+        if changes.get(TYPES, project.as_str(), &name)?.is_none() {
+            return Err(Refusal::not_found(name));
+        }
+        let dependants = skills::of_type(changes, &project, &name)?;
+        if !dependants.is_empty() {
+            let refusal = Refusal::new(StatusCode::FORBIDDEN, format!("skills refer to type {name}"));
+            let details = dependants.into_iter().map(|skill| json!({"name": skill, "type": "Skill"}));
+            return Err(refusal.with("details", details.collect::<Vec<_>>()));
+        }
+        changes.remove(TYPES, project.as_str(), &name);
+        Ok(())
+    });
+    removed.await?;
     Ok(success(json!({"message": "Type deleted"})))
 }
