@@ -1,15 +1,16 @@
 //! The identity and access management of Cognite Data Fusion (cdf-iam).
 //!
-//! `P` is `/api/v1/projects/{project}`; any project name is accepted. Who does not administrate the platform may do in a project
-//! what the capabilities of their groups there permit:
+//! `P` is `/api/v1/projects/{project}`; any project name is accepted. The administrator may do everything, and others in a
+//! project what their groups there permit:
 //!
 //! | request | needs |
 //! |---|---|
 //! | `GET /api/v1/token/inspect` | nothing |
 //! | `GET P/groups?all=` | nothing for the own groups; for all of them `groupsAcl` LIST |
-//! | `POST P/groups`, `P/groups/delete` | `groupsAcl` CREATE, DELETE; `currentuserscope` does for groups that one is a member of |
-//! | `GET P/securitycategories?limit=&cursor=&sort=` | `securityCategoriesAcl` LIST; with `idscope` it lists those |
-//! | `POST P/securitycategories`, `P/securitycategories/delete` | `securityCategoriesAcl` CREATE, DELETE; `idscope` does to delete those |
+//! | `POST P/groups`, `P/groups/delete` | `groupsAcl` CREATE, DELETE; for the own groups with `currentuserscope` |
+//! | `GET P/securitycategories?limit=&cursor=&sort=` | `securityCategoriesAcl` LIST; with `idscope` those are listed |
+//! | `POST P/securitycategories` | `securityCategoriesAcl` CREATE |
+//! | `POST P/securitycategories/delete` | `securityCategoriesAcl` DELETE; with `idscope` for those |
 //! | `POST P/sessions` | `sessionsAcl` CREATE |
 //! | `GET P/sessions?status=&limit=&cursor=`, `POST P/sessions/byids` | `sessionsAcl` LIST |
 //! | `POST P/sessions/revoke` | `sessionsAcl` DELETE; without LIST the answer has only ids |

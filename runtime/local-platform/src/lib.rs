@@ -1,7 +1,7 @@
 //! The embedded platform that local skill invocations and tests talk to.
 //!
-//! It speaks the part of the Cortex Fabric v4 HTTP API that skills need, and the identity and access management of Cognite Data
-//! Fusion, on a loopback port, and keeps everything in one folder:
+//! It speaks the part of the Cortex Fabric v4 HTTP API that skills need, and the identity and access management of Cognite
+//! Data Fusion, on a loopback port, and keeps everything in one folder:
 //!
 //! ```
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,7 +30,7 @@
 //! | `GET`, `HEAD P/content/{key}` | the stored bytes, or only their length and type |
 //! | `DELETE P/content/{key}` | removes them |
 //! | `GET P/content?filter=&limit=&skip=` | the stored keys that begin with `filter`, sorted |
-//! | `GET /api/v1/token/inspect`, `/api/v1/projects/{project}/...` | identity and access management; module `iam` has the rows |
+//! | `GET /api/v1/token/inspect`, `/api/v1/projects/{project}/...` | identity and access management: see `iam` |
 //!
 //! A list opens every file of the project, so it is meant for local sizes.
 //!

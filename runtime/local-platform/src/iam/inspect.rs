@@ -26,8 +26,8 @@ pub(crate) fn routes() -> Router<Backend> {
     Router::new().route("/api/v1/token/inspect", get(inspect))
 }
 
-/// Of the administrator: everything in all projects, of which those are named that have groups. Of others: what their groups
-/// give them.
+/// Of the administrator: everything in all projects, of which those are named that have groups. Of others: what their
+/// groups give them.
 async fn inspect(State(backend): State<Backend>, caller: Caller) -> Result<Json<Value>, Refusal> {
     let principal = caller.0.clone();
     let mut projects = backend.records.read(move |records| groups::by_project(&principal, records)).await?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::answer::Refusal;
 use crate::body::JsonBody;
 
-/// The items of a request, 1 to `MOST` (cdf-iam section 2, "Defaults, paging and chunks"). As JSON they are `{"items": [...]}`.
+/// The items of a request, `{"items": [...]}`, 1 to `MOST` (cdf-iam section 2, "Defaults, paging and chunks").
 #[derive(Deserialize)]
 pub(crate) struct Items<T, const MOST: usize = 1000> {
     pub(crate) items: Vec<T>,
@@ -45,7 +45,7 @@ pub(crate) fn check_duplicated(what: &str, names: &[&str]) -> Result<(), Refusal
     Err(refusal.with("duplicated", duplicated))
 }
 
-/// The name of the record of what has this id. Records are sorted by names, and these so by ids, which are at most 2^53.
+/// The name of the record of what has this id. Records are sorted by names, so these by ids, which are at most 2^53.
 pub(crate) fn record_name(id: i64) -> String {
     format!("{id:016}")
 }

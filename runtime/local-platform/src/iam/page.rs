@@ -1,7 +1,7 @@
 //! Lists that are given in pages (cdf-iam section 2, "Defaults, paging and chunks").
 //!
-//! A cursor holds of which list it is, and after which entry the next page begins. Whoever makes one up sees no more for it:
-//! what a caller may see is decided for each page.
+//! A cursor holds of which list it is, and after which entry the next page begins. Whoever makes one up sees no more for
+//! it: what a caller may see is decided for each page.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -57,8 +57,8 @@ pub(crate) fn check_limit(limit: usize, most: usize) -> Result<usize, Refusal> {
 }
 
 impl<const MOST: usize> PageQuery<MOST> {
-    /// The page of these entries, which are in the order of their keys, or in the reverse. `list` says what is listed: where, of
-    /// what, which of it and in which order.
+    /// The page of these entries, which are in the order of their keys, or in the reverse. `list` says what is listed:
+    /// of what, in which project, which of it and in which order.
     pub(crate) fn page(
         &self,
         list: &str,

@@ -1,6 +1,6 @@
 //! Sessions, in which services act for whoever created them (cdf-iam section 3).
 //!
-//! There is no service here that would bind one, so none is ever ACTIVE or CANCELLED, and the nonce is good for nothing.
+//! There is no service here that would bind one, so none is ever ACTIVE or CANCELLED, and the nonce opens nothing.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ impl New {
             (None, None, true, false) => Ok(("TOKEN_EXCHANGE", None)),
             (None, None, false, true) => Ok(("ONESHOT_TOKEN_EXCHANGE", None)),
             _ => Err(Refusal::bad_request(
-                "a session is created with one of `clientId` and `clientSecret`, `tokenExchange` and `oneshotTokenExchange`",
+                "a session needs `clientId` with `clientSecret`, `tokenExchange` or `oneshotTokenExchange`: one of them",
             )),
         }
     }

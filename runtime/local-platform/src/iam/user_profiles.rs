@@ -172,7 +172,7 @@ async fn search(
     Ok(Json(json!({"items": found.map(Profile::shown).collect::<Vec<_>>()})))
 }
 
-/// `{"update": {"userProfilesConfiguration": {"set": {"enabled": true}}}}`: the one thing of a project that can be changed.
+/// `{"update": {"userProfilesConfiguration": {"set": {"enabled": true}}}}`: the one setting of a project that there is.
 #[derive(Deserialize)]
 struct Update {
     update: Settings,

@@ -1,87 +1,135 @@
-//! What a token is good for.
+//! Identity and access management, family by family, and who may do what.
 
+use std::time::Duration;
+
+use aws_lc_rs::encoding::{AsBigEndian, Curve25519SeedBin};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use skill_sdk::iam::{Acl, Action, Capability, CompareOptions, Scope, ScopeKind, compare_capabilities};
+use skill_sdk::auth::PersonalAccessConfig;
+use skill_sdk::client::VerifySslCert;
 
-use crate::support::{Local, content, header, json as body};
+use crate::support::{Local, json as body};
 
-const INSPECT: &str = "/api/v1/token/inspect";
+#[path = "iam/attacks.rs"]
+mod attacks;
+#[path = "iam/client.rs"]
+mod client;
+#[path = "iam/groups.rs"]
+mod groups;
+#[path = "iam/inspect.rs"]
+mod inspect;
+#[path = "iam/rights.rs"]
+mod rights;
+#[path = "iam/security_categories.rs"]
+mod security_categories;
+#[path = "iam/sessions.rs"]
+mod sessions;
+#[path = "iam/user_profiles.rs"]
+mod user_profiles;
 
-async fn inspection(local: &Local) -> Value {
-    let response = local.get(INSPECT).await;
-    assert_eq!(response.status(), 200);
-    body(response).await
+/// Somebody who asks.
+struct Principal<'a> {
+    local: &'a Local,
+    token: String,
 }
 
-#[tokio::test]
-async fn whoever_has_a_token_is_the_administrator() {
-    let local = Local::start().await;
-    let pat: Value = serde_json::from_slice(&std::fs::read(local.platform.pat_path()).unwrap()).unwrap();
-    let found = inspection(&local).await;
-    assert_eq!(found["subject"], pat["username"]);
-    assert_eq!(found["projects"], json!([{"projectUrlName": "local", "groups": []}]));
-    assert_eq!(
-        found["capabilities"][0],
-        json!({
-            "agentsAcl": {"actions": ["READ", "WRITE", "RUN"], "scope": {"all": {}}},
-            "projectScope": {"allProjects": {}}
-        })
-    );
-    assert_eq!(found.as_object().unwrap().len(), 3);
+/// The principal of `pat.json`.
+fn administrator(local: &Local) -> Principal<'_> {
+    Principal { local, token: local.token.clone() }
 }
 
-#[tokio::test]
-async fn the_administrator_may_do_everything_in_every_project() {
-    let local = Local::start().await;
-    let found = inspection(&local).await;
-    let (narrow, wide): (Vec<Acl>, Vec<Acl>) = Acl::ALL.iter().partition(|acl| !acl.scopes().contains(&ScopeKind::All));
-    let wish = |acl: &Acl| Capability::new(*acl, acl.actions().iter().cloned(), Scope::all());
-    let wishes: Vec<Capability> = wide.iter().map(wish).collect();
-    for project in ["local", "another"] {
-        let options = CompareOptions::new().project(project);
-        assert_eq!(compare_capabilities(&found, &wishes, &options).unwrap().missing, [], "{project}");
+/// Another principal, of these groups at the identity provider.
+async fn principal<'a>(local: &'a Local, name: &str, groups: &[&str]) -> Principal<'a> {
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let seed: Curve25519SeedBin<'_> = pair.seed().unwrap().as_be_bytes().unwrap();
+    let x = URL_SAFE_NO_PAD.encode(pair.public_key());
+    let added = local.request(Method::POST, "/local-platform/v1/principals");
+    let added = added.body(json!({"name": name, "x": x, "groups": groups}).to_string()).send().await.unwrap();
+    assert_eq!(added.status(), 200, "{name}");
+    let config = json!({
+        "jwk": {"crv": "Ed25519", "kty": "OKP", "x": x, "d": URL_SAFE_NO_PAD.encode(seed.as_ref())},
+        "issuer": "local-platform", "audience": "cortex", "username": name, "url": local.platform.url(),
+    });
+    let config = PersonalAccessConfig::from_json(&config.to_string()).unwrap();
+    let token = config.mint(Duration::from_mins(2), &VerifySslCert::default()).await.unwrap();
+    Principal { local, token: token.secret().expose_secret().to_owned() }
+}
+
+impl Principal<'_> {
+    /// The status and the JSON that a path in the project `local` answers.
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.get_in("local", path).await
     }
-    // What is no longer used is nothing to have, and of experiments there are none.
-    let names: Vec<String> = found["capabilities"].as_array().unwrap().iter().map(name).collect();
-    let current = wide.iter().filter(|acl| !acl.is_legacy()).map(|acl| acl.as_str());
-    assert_eq!(names, current.collect::<Vec<_>>());
-    assert_eq!(narrow, [Acl::Experiments]);
-    let wish = Capability::new(Acl::Experiments, [Action::Use], Scope::experiments(["e"]));
-    let compared = compare_capabilities(&found, &wish, &CompareOptions::new().project("local")).unwrap();
-    assert_eq!(compared.missing, [wish]);
-}
 
-/// The ACL of a token entry.
-fn name(entry: &Value) -> String {
-    entry.as_object().unwrap().keys().next().unwrap().clone()
-}
+    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.post_in("local", path, body).await
+    }
 
-#[tokio::test]
-async fn a_token_that_is_no_good_is_refused_as_that_api_does() {
-    let local = Local::start().await;
-    let expired = local.platform.mint_token(std::time::Duration::ZERO).unwrap();
-    let bearer = |token: &str| Some(format!("Bearer {token}"));
-    for (authorization, reason) in [
-        (None, "missing token"),
-        (bearer("a.b.c"), "malformed token"),
-        (bearer(expired.expose_secret()), "token expired"),
-        (bearer(&Local::start().await.token), "unknown key"),
-    ] {
-        let mut request = local.http.get(format!("{}{INSPECT}", local.platform.url()));
-        if let Some(authorization) = &authorization {
-            request = request.header("authorization", authorization);
-        }
+    async fn get_in(&self, project: &str, path: &str) -> (u16, Value) {
+        self.send(Method::GET, &format!("/api/v1/projects/{project}/{path}"), &Value::Null).await
+    }
+
+    async fn post_in(&self, project: &str, path: &str, body: &Value) -> (u16, Value) {
+        self.send(Method::POST, &format!("/api/v1/projects/{project}/{path}"), body).await
+    }
+
+    async fn inspection(&self) -> Value {
+        let (status, found) = self.send(Method::GET, "/api/v1/token/inspect", &Value::Null).await;
+        assert_eq!(status, 200);
+        found
+    }
+
+    async fn send(&self, method: Method, path: &str, content: &Value) -> (u16, Value) {
+        let request = self.local.http.request(method, format!("{}{path}", self.local.platform.url()));
+        let request = request.bearer_auth(&self.token);
+        let request = if content.is_null() { request } else { request.body(content.to_string()) };
         let response = request.send().await.unwrap();
-        assert_eq!(response.status(), 401, "{reason}");
-        assert_eq!(header(&response, "www-authenticate"), r#"Bearer error="invalid_token""#);
-        assert_eq!(header(&response, "content-type"), "application/json");
-        assert!(response.headers().get("x-auth-error").is_none());
-        assert_eq!(body(response).await, json!({"error": {"code": 401, "message": reason}}));
+        (response.status().as_u16(), body(response).await)
     }
-    // The other paths keep their way.
-    let other = local.http.get(format!("{}{}", local.platform.url(), content(""))).send().await.unwrap();
-    assert_eq!(other.status(), 302);
-    assert_eq!(local.request(Method::POST, INSPECT).send().await.unwrap().status(), 405);
+
+    /// The items of an answer that is expected to be one.
+    async fn items(&self, path: &str) -> Vec<Value> {
+        let (status, page) = self.get(path).await;
+        assert_eq!(status, 200, "{path}: {page}");
+        page["items"].as_array().unwrap().clone()
+    }
+
+    /// Creates things, and gives their ids.
+    async fn create(&self, path: &str, items: &Value) -> Vec<i64> {
+        let (status, created) = self.post(path, &json!({"items": items})).await;
+        assert_eq!(status, 200, "{path}: {created}");
+        ids(&created)
+    }
+
+    fn client(&self) -> skill_sdk::Client {
+        let client = skill_sdk::Client::builder().without_environment().without_profile();
+        client.api_endpoint(self.local.platform.url()).project("local").token(self.token.clone()).build().unwrap()
+    }
+}
+
+fn ids(answer: &Value) -> Vec<i64> {
+    answer["items"].as_array().unwrap().iter().map(|item| item["id"].as_i64().unwrap()).collect()
+}
+
+fn names(items: &[Value]) -> Vec<&str> {
+    items.iter().map(|item| item["name"].as_str().unwrap()).collect()
+}
+
+/// A capability as JSON, with one action.
+fn capability(acl: &str, action: &str, scope: &Value) -> Value {
+    json!({acl: {"actions": [action], "scope": scope}})
+}
+
+/// A refusal as the API says one, with these fields beside its code and text.
+fn assert_refused((status, body): &(u16, Value), code: u16, fields: &Value) {
+    assert_eq!((*status, &body["error"]["code"]), (code, &json!(code)), "{body}");
+    assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+    let mut error = body["error"].as_object().unwrap().clone();
+    error.remove("code");
+    assert!(error.remove("message").is_some_and(|message| message != ""), "{body}");
+    assert_eq!(Value::Object(error), *fields);
 }
