@@ -238,7 +238,7 @@ pub(crate) async fn inject(State(faults): State<Faults>, request: Request, next:
     }
     let response = next.run(request).await;
     match cut {
-        Some(part) => response.map(|body| Body::new(Cut::new(body, part))),
+        Some(part) => Cut::answer(response, part),
         None => response,
     }
 }

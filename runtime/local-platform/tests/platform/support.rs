@@ -32,8 +32,12 @@ pub(crate) fn options(folder: &Path) -> Options {
 
 impl Local {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|options| options).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(Options) -> Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let platform = start_in(folder.path()).await;
+        let platform = Platform::start(change(options(folder.path()))).await.unwrap();
         let token = token(&platform);
         Self { platform, folder, http: http(), token }
     }
