@@ -12,6 +12,7 @@ from cognite.client.credentials import Token
 from cortex import Cortex
 
 import cortex_cli
+from cli_requests import CliRequests
 from platform_process import PROJECT, ROOT, Platform
 
 # Neither the newest release of the client nor a pause before it tries again has anything to do with the platform.
@@ -51,11 +52,11 @@ def cortex(platform):
 
 
 @pytest.fixture(scope="session")
-def cli(platform, tmp_path_factory):
+def cli(request, tmp_path_factory):
     """The command line of Fabric, configured for the administrator."""
     if cortex_cli.program() is None:
         pytest.skip("there is no cortex-cli 2.4.0 (CORTEX_CLI names one)")
-    return cortex_cli.CortexCli(platform, tmp_path_factory.mktemp("cli"))
+    return cortex_cli.CortexCli(request.getfixturevalue("platform"), tmp_path_factory.mktemp("cli"))
 
 
 @pytest.fixture
@@ -68,3 +69,9 @@ def cognite_client(platform: Platform, principal, project: str = PROJECT) -> Cog
     """A client that makes a new token for each request."""
     config = ClientConfig("conformance", project=project, base_url=platform.url, credentials=Token(principal.token))
     return CogniteClient(config)
+
+
+@pytest.fixture(scope="session")
+def requested(platform):
+    """The requests of the command line, as the administrator."""
+    return CliRequests(platform)

@@ -4,6 +4,7 @@ import pytest
 from cognite.client import global_config
 from cognite.client.data_classes import SecurityCategoryWrite
 from cognite.client.exceptions import CogniteAPIError, CogniteDuplicatedError, CogniteNotFoundError
+from requests.adapters import HTTPAdapter
 
 from contract import covers
 from platform_process import PROJECT
@@ -20,7 +21,15 @@ def categories(cognite):
 @pytest.mark.parametrize("is_plain", [False, True], ids=["gzip", "plain"])
 def test_a_category_is_created_and_listed(categories, name, monkeypatch, is_plain):
     monkeypatch.setattr(global_config, "disable_gzip", is_plain)
+    encodings, send = [], HTTPAdapter.send
+
+    def noted(adapter, request, **options):
+        encodings.append(request.headers.get("Content-Encoding"))
+        return send(adapter, request, **options)
+
+    monkeypatch.setattr(HTTPAdapter, "send", noted)
     created = categories.create(SecurityCategoryWrite(name))
+    assert encodings == [None if is_plain else "gzip"]
     assert created.name == name
     assert 0 < created.id < 2**53
     assert categories.list(limit=None).get(id=created.id).name == name
@@ -107,7 +116,7 @@ def test_more_than_a_chunk_at_once_is_refused(cognite, name):
 @covers("errors: other")
 @pytest.mark.parametrize(
     "body",
-    [{}, {"items": {}}, {"items": []}, {"items": [{}]}, {"items": [{"name": 7}]}, {"items": [{"name": ""}]}, {"items": "x"}],
+    [{}, {"items": {}}, {"items": [{}]}, {"items": [{"name": 7}]}, {"items": [{"name": ""}]}, {"items": "x"}],
     ids=str,
 )
 def test_a_body_that_is_wrong_is_refused_with_a_reason(cognite, body):
