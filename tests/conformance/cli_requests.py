@@ -1,7 +1,7 @@
 """Makes the requests of the `cortex` command line 2.4.0, as it makes them, and reads of the answers what it reads.
 
-The command line itself is not always to be had. With these requests its side of the contract is tested without it: paths as it
-encodes them, its query, its framing of bodies, its signs of failure.
+The command line itself is not always to be had. With these requests its side of the contract is tested without it:
+paths as it encodes them, its query, its framing of bodies, its signs of failure.
 """
 
 import json
@@ -77,7 +77,7 @@ class CliRequests:
         )
 
     def __call__(self, method: str, path: str, *, query: dict | None = None, body=None):
-        """A call below the project with a JSON answer, which it gives. Raises `Failed` where the command line would fail."""
+        """A call below the project, and its answer, which is JSON. Raises `Failed` where the command line fails."""
         options = {"headers": {"accept": "application/json"}}
         if body is not None:
             options["data"] = json.dumps(body)

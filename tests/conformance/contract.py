@@ -1,7 +1,8 @@
 """The calls of the contracts, and the mark that says which of them a test stands for.
 
-The names are the rows of the tables in the contracts: "content: upload, form" is the row "upload, form" of fabric-api section 3, and
-"groups: list" the row "list groups" of cdf-iam section 2. `test_contract.py` fails when a row has no test.
+The names are the rows of the tables in the contracts: "content: upload, form" is the row "upload, form" of fabric-api
+section 3, and "groups: list" the row "list groups" of cdf-iam section 2. `test_contract.py` fails when a row has no
+test.
 """
 
 import ast
@@ -11,7 +12,8 @@ from typing import TypeVar
 
 Test = TypeVar("Test", bound=Callable)
 
-# What the Python client 6.3.3 calls (fabric-api, the rows marked "py"; fabric-auth sections 5 and 7; fabric-invocation section 6).
+# What the Python client 6.3.3 calls (fabric-api, the rows marked "py"; fabric-auth sections 5 and 7; fabric-invocation
+# section 6).
 CORTEX_PYTHON = {
     "platform: info",
     "authentication: personal access config",

@@ -13,7 +13,8 @@ SECONDS = 60
 # The defaults are 75 ms to 2 s, which a busy machine does not always keep.
 TIMEOUTS = {f"CORTEX_TIMEOUT_{step}": "20000" for step in ("LOOKUP", "CONNECT", "SECURE_CONNECT", "SOCKET", "RESPONSE")}
 
-# It asks a package registry whether it is the newest. Nothing listens there, so that it is told at once that this cannot be known.
+# It asks a package registry whether it is the newest. Nothing listens here, so that it is told at once that this cannot
+# be known.
 NO_REGISTRY = {"HTTPS_PROXY": "http://127.0.0.1:1"}
 
 

@@ -1,4 +1,4 @@
-"""Definitions of resources, as their authors write them (fabric-invocation sections 9 and 10, fabric-api sections 5 and 9)."""
+"""Definitions of resources as authors write them (fabric-invocation sections 9 and 10, fabric-api sections 5 and 9)."""
 
 
 def skill(name: str, action: str = "work") -> dict:

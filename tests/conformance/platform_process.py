@@ -24,7 +24,8 @@ def program() -> str:
     return os.environ.get("SKILL_RUNTIME") or str(ROOT / "target" / "debug" / "skill-runtime")
 
 
-# The environment of the program: this process's as it was at first, without what would say which platform to use and as whom.
+# The environment of the program: this process's as it was at first, without what would say which platform to use and as
+# whom.
 SURROUNDINGS = {name: value for name, value in os.environ.items() if not name.startswith(("CORTEX_", "SKILL_"))}
 
 

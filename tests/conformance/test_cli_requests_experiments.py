@@ -92,7 +92,9 @@ def test_experiments_are_found_by_model(requested, experiment, name):
 
 @covers("experiments: create run", "experiments: get run", "experiments: list runs", "experiments: delete run")
 def test_runs_are_created_listed_described_and_deleted(requested, experiment, runs):
-    one = create_run(requested, runs, experiment, runId="run-01", params={"depth": 3}, startTime=1_714_557_600, took=4.5)
+    one = create_run(
+        requested, runs, experiment, runId="run-01", params={"depth": 3}, startTime=1_714_557_600, took=4.5
+    )
     two = create_run(requested, runs, experiment)
     assert one == "run-01"
     assert requested("GET", f"{runs}/{one}")["params"] == {"depth": 3}

@@ -33,7 +33,7 @@ def test_every_version_since_the_first_will_do(requested):
 @covers("authentication: refused token")
 def test_a_refused_token_is_told_in_a_header(platform):
     for token in [platform.administrator.token(lifetime=-3600), "x", ""]:
-        with pytest.raises(Failed, match="Auth Error: .+"):
+        with pytest.raises(Failed, match=r"Auth Error: .+"):
             CliRequests(platform, token).listed("types", "types")
     answer = requests.get(f"{platform.url}/fabric/v4/projects/{PROJECT}/types", allow_redirects=False, timeout=SECONDS)
     assert answer.status_code == 302

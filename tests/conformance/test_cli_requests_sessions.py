@@ -15,7 +15,9 @@ def test_a_session_is_saved_listed_described_and_deleted(requested, name, prefix
     assert saved["sessionId"] == prefix + name
     # A message would be shown in the place of this one.
     assert saved.get("message", "Session saved") == "Session saved"
-    (listed,) = [one for one in requested("GET", "sessions", query={"limit": 20})["sessions"] if name in one["sessionId"]]
+    (listed,) = [
+        one for one in requested("GET", "sessions", query={"limit": 20})["sessions"] if name in one["sessionId"]
+    ]
     assert {key: listed[key] for key in session} == session
     path = f"sessions/{encoded(prefix + name)}"
     assert requested("GET", path, query={"verbose": True})["sessionId"] == prefix + name

@@ -1,4 +1,4 @@
-"""Skills, activations, types, tasks and actions, by the requests of the command line (fabric-api sections 7, 8 and 11)."""
+"""Skills, types, tasks and actions, by the requests of the command line (fabric-api sections 7, 8 and 11)."""
 
 import json
 
@@ -116,7 +116,7 @@ def test_an_action_has_logs(requested, name):
     path = f"skills/{encoded(f'acme/{name}')}/action/{encoded('acme/work')}/logs"
     assert isinstance(requested("GET", path, query={"raw": False})["logs"], list)
     # What is JSON, the command line takes for a failure.
-    with pytest.raises(ValueError):
+    with pytest.raises(json.JSONDecodeError):
         json.loads(requested.text(path, raw="true"))
 
 
@@ -214,7 +214,9 @@ def test_an_invocation_of_a_job_is_a_task(requested):
     invoked = invoke(requested, True)["activationId"]
     # The command line sends its own options along.
     noise = {"compat": True, "color": True}
-    (task,) = [one for one in requested.listed("tasks", "tasks", sort="startTime", **noise) if one["activationId"] == invoked]
+    (task,) = [
+        one for one in requested.listed("tasks", "tasks", sort="startTime", **noise) if one["activationId"] == invoked
+    ]
     assert task["skillName"] == "word-count"
     assert task["state"]
     assert task["endTime"]

@@ -1,4 +1,4 @@
-"""The command line's configuration, its first questions to a platform, and refusals (fabric-api section 2, fabric-auth sections 4, 5 and 7)."""
+"""The command line's configuration and first questions, and refusals (fabric-api section 2, fabric-auth section 4)."""
 
 import json
 import re

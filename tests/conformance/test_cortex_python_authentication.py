@@ -1,4 +1,4 @@
-"""How the Python client finds out who it is, and what it makes of a platform that refuses (fabric-auth sections 5 and 7)."""
+"""How the Python client says who it is, and what it makes of a refusal (fabric-auth sections 5 and 7)."""
 
 import json
 
@@ -39,7 +39,12 @@ def test_a_token_is_enough(platform):
 
 @covers("authentication: message")
 def test_a_message_is_enough(platform):
-    message = {"apiEndpoint": platform.url, "token": platform.administrator.token(), "projectId": PROJECT, "payload": {}}
+    message = {
+        "apiEndpoint": platform.url,
+        "token": platform.administrator.token(),
+        "projectId": PROJECT,
+        "payload": {},
+    }
     assert Cortex.from_message(message).sessions.start_session()
 
 

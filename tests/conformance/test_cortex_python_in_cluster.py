@@ -1,13 +1,14 @@
 """Secrets and connections, with the Python client (fabric-api sections 4 and 5).
 
-The client reads both inside the cluster only: it appends a port to the URL of the platform, which therefore must not have one. A URL without
-a port and the variable that names the port make it ask the platform here.
+The client reads both inside the cluster only: it appends a port to the URL of the platform, which therefore must not
+have one. A URL without a port and the variable that names the port make it ask the platform here.
 """
 
 from urllib.parse import urlsplit
 
 import pytest
 from cortex import Cortex
+from cortex.exceptions import AuthenticationHeaderError
 from requests.exceptions import HTTPError, InvalidURL
 
 from contract import covers
@@ -25,7 +26,9 @@ def in_cluster(platform, monkeypatch):
 
 
 @covers("secrets: save", "secrets: get inside the cluster")
-@pytest.mark.parametrize("value", ["v", {"u": 1, "p": "x"}, 17, ["a"], None, {"value": {"nested": True}}, {"value": 1, "other": 2}])
+@pytest.mark.parametrize(
+    "value", ["v", {"u": 1, "p": "x"}, 17, ["a"], None, {"value": {"nested": True}}, {"value": 1, "other": 2}]
+)
 def test_a_secret_is_read_as_it_was_saved(cortex, in_cluster, name, value):
     assert cortex.secrets.post_secret(name, value)["success"] is True
     # An object whose only key is `value` is the form of the command line, and means what is in it.
@@ -60,9 +63,9 @@ def test_inside_the_cluster_a_token_is_needed_too(platform, in_cluster, name, mo
     refused = Cortex.client(
         api_endpoint="http://127.0.0.1", project=PROJECT, token=platform.administrator.token(lifetime=-3600)
     )
-    with pytest.raises(Exception, match="Authentication error: .*expired"):
+    with pytest.raises(AuthenticationHeaderError, match=r"Authentication error: .*expired"):
         refused.secrets.get_secret(name)
-    with pytest.raises(Exception, match="Authentication error: .*expired"):
+    with pytest.raises(AuthenticationHeaderError, match=r"Authentication error: .*expired"):
         refused.connections.get_connection(name)
 
 
