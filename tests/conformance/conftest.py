@@ -40,6 +40,20 @@ def platform(tmp_path_factory):
 
 
 @pytest.fixture
+def platform_with(tmp_path):
+    """Starts platforms with other options, for one test."""
+    platforms = []
+
+    def start(*options: str) -> Platform:
+        platforms.append(Platform(tmp_path / f"data-{len(platforms)}", "--memory", *options))
+        return platforms[-1]
+
+    yield start
+    for platform in platforms:
+        platform.stop()
+
+
+@pytest.fixture
 def name() -> str:
     """A name that nothing else has."""
     return f"n{uuid.uuid4().hex[:12]}"
