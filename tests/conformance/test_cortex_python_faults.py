@@ -1,4 +1,4 @@
-"""What the Python client of Fabric makes of faults, which the platform makes on request (fabric-api section 1, "Retries")."""
+"""What the Python client of Fabric makes of faults, which the platform makes on request (fabric-api section 1)."""
 
 import io
 
