@@ -88,9 +88,9 @@ class CliRequests:
             assert answer["success"] is True, answer
         return answer
 
-    def listed(self, path: str, field: str, *, sort: str = "updatedAt", **query) -> list[dict]:
-        """A list, with the query that the command line sends when nothing is asked for."""
-        usual = {"limit": 20, "sort": {sort: -1}, "skip": 0}
+    def listed(self, path: str, field: str, **query) -> list[dict]:
+        """A list, with the query that the command line sends when nothing else is asked for."""
+        usual = {"limit": 20, "sort": {"updatedAt": -1}, "skip": 0}
         return self("GET", path, query=usual | query)[field]
 
     def text(self, path: str, **query) -> str:

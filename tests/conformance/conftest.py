@@ -3,6 +3,7 @@
 Tests share the platform and not what is in it: each names what it makes with `name`, which no other test has.
 """
 
+import logging
 import os
 import uuid
 
@@ -18,6 +19,10 @@ from platform_process import PROJECT, ROOT, Platform
 # Neither the newest release of the client nor a pause before it tries again has anything to do with the platform.
 global_config.disable_pypi_version_check = True
 global_config.max_retries = 0
+
+
+# The client of Fabric has this log write every refusal once more than the one before.
+logging.getLogger("http_status").disabled = True
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -98,7 +98,7 @@ def test_runs_are_created_listed_described_and_deleted(requested, experiment, ru
     two = create_run(requested, runs, experiment)
     assert one == "run-01"
     assert requested("GET", f"{runs}/{one}")["params"] == {"depth": 3}
-    listed = requested.listed(runs, "runs", sort="startTime")
+    listed = requested.listed(runs, "runs", sort={"startTime": -1})
     assert {run["runId"] for run in listed} == {one, two}
     for run in listed:
         # The command line looks into these, and cannot look into null.
@@ -112,7 +112,7 @@ def test_runs_are_created_listed_described_and_deleted(requested, experiment, ru
 @covers("experiments: update run")
 def test_a_run_is_updated(requested, experiment, runs):
     run = create_run(requested, runs, experiment, params={"depth": 3})
-    requested("POST", f"{runs}/{run}", body={"experimentName": experiment, "runId": run, "took": 1.5})
+    requested("POST", f"{runs}/{run}", body=requested("GET", f"{runs}/{run}") | {"took": 1.5})
     found = requested("GET", f"{runs}/{run}")
     assert (found["took"], found["params"]) == (1.5, {"depth": 3})
 
@@ -146,6 +146,6 @@ def test_runs_of_a_model_are_those_of_its_experiments(requested, name, prefix):
         experiment = f"{name}-{n}"
         requested("POST", "experiments", body={"name": experiment, "modelId": prefix + name})
         made.append((create_run(requested, f"experiments/{experiment}/runs", experiment), experiment))
-    found = requested.listed(f"models/{as_given(prefix + name)}/experiments/runs", "runs", sort="_updatedAt")
+    found = requested.listed(f"models/{as_given(prefix + name)}/experiments/runs", "runs", sort={"_updatedAt": -1})
     assert [(run["runId"], run["experimentName"]) for run in found] == made[::-1]
     assert len(requested.listed(f"models/{as_given(prefix + name)}/experiments/runs", "runs", limit=1)) == 1

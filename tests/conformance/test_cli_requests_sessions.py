@@ -35,7 +35,7 @@ def test_a_session_may_leave_everything_to_the_platform(requested):
 
 
 @covers("sessions: save")
-@pytest.mark.parametrize("wrong", [{"ttl": "soon"}, {"ttl": -1}, {"sessionId": 7}, {"description": []}], ids=str)
+@pytest.mark.parametrize("wrong", [{"ttl": "soon"}, {"ttl": -1}, {"sessionId": 7}], ids=str)
 def test_a_session_that_is_wrong_is_refused(requested, wrong):
     with pytest.raises(Failed) as failed:
         requested("POST", "sessions", body=wrong)
@@ -79,7 +79,7 @@ def test_connections_are_filtered_sorted_and_limited(requested, name):
 
 
 @covers("connections: list")
-@pytest.mark.parametrize("query", [{"filter": "{"}, {"sort": "[]"}, {"limit": "x"}, {"skip": -1}], ids=str)
+@pytest.mark.parametrize("query", [{"filter": "{"}, {"sort": "x"}, {"limit": "x"}, {"skip": -1}], ids=str)
 def test_a_query_that_makes_no_sense_is_refused(requested, query):
     with pytest.raises(Failed) as failed:
         requested.listed("connections", "connections", **query)

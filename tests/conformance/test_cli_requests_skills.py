@@ -215,7 +215,9 @@ def test_an_invocation_of_a_job_is_a_task(requested):
     # The command line sends its own options along.
     noise = {"compat": True, "color": True}
     (task,) = [
-        one for one in requested.listed("tasks", "tasks", sort="startTime", **noise) if one["activationId"] == invoked
+        one
+        for one in requested.listed("tasks", "tasks", sort={"startTime": -1}, **noise)
+        if one["activationId"] == invoked
     ]
     assert task["skillName"] == "word-count"
     assert task["state"]

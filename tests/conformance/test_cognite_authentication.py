@@ -7,7 +7,6 @@ from cognite.client import ClientConfig, CogniteClient
 from cognite.client.credentials import Token
 from cognite.client.exceptions import CogniteAPIError, CogniteProjectAccessError
 
-from conftest import cognite_client
 from contract import covers
 from platform_process import PROJECT
 
@@ -46,15 +45,6 @@ def test_what_is_no_token_is_unauthorized(platform, token):
     with pytest.raises((CogniteProjectAccessError, CogniteAPIError)) as error:
         client(platform, token).iam.security_categories.list()
     assert "401" in str(error.value)
-
-
-@covers("errors: unauthorized")
-def test_a_project_that_there_is_not_names_the_one_there_is(platform):
-    elsewhere = cognite_client(platform, platform.administrator, project="elsewhere")
-    with pytest.raises(CogniteProjectAccessError) as error:
-        elsewhere.iam.groups.list()
-    assert error.value.maybe_projects == [PROJECT]
-    assert f"Did you intend to use one of: ['{PROJECT}']?" in str(error.value)
 
 
 @covers("errors: unauthorized")

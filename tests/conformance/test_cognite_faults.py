@@ -6,6 +6,8 @@ from cognite.client.data_classes import SecurityCategoryWrite
 from cognite.client.exceptions import CogniteAPIError, CogniteProjectAccessError
 
 from conftest import cognite_client
+from contract import covers
+from platform_process import PROJECT
 
 
 @pytest.fixture
@@ -34,8 +36,12 @@ def test_a_failure_of_the_platform_is_told(cognite_of):
     assert cognite.iam.groups.list(all=True) == []
 
 
-def test_a_token_that_is_refused_is_unauthorized(cognite_of):
-    cognite = cognite_of("GET */groups: x-auth-error=expired, count=1")
-    with pytest.raises(CogniteProjectAccessError):
+@covers("errors: unauthorized")
+def test_a_token_that_is_refused_in_one_project_names_the_other(platform_with):
+    platform = platform_with("--fault=GET */elsewhere/groups: x-auth-error=expired, count=1")
+    cognite = cognite_client(platform, platform.administrator, project="elsewhere")
+    with pytest.raises(CogniteProjectAccessError) as refused:
         cognite.iam.groups.list()
+    assert refused.value.maybe_projects == [PROJECT]
+    assert f"Did you intend to use one of: ['{PROJECT}']?" in str(refused.value)
     assert cognite.iam.groups.list(all=True) == []

@@ -18,6 +18,8 @@ CAPABILITIES = [
 ]
 
 
+# The platform knows more kinds of rights than this version of the client.
+@pytest.mark.filterwarnings("ignore:Unknown capability")
 @covers("token: inspect")
 def test_the_administrator_may_do_everything(cognite, platform):
     inspection = cognite.iam.token.inspect()
@@ -31,14 +33,14 @@ def test_rights_are_those_of_the_groups(cognite, platform, name):
     principal = platform.principal(name)
     theirs = cognite_client(platform, principal)
     assert theirs.iam.groups.list() == []
-    assert theirs.iam.token.inspect().projects[0].groups == []
+    assert theirs.iam.token.inspect().projects == []
     group = cognite.iam.groups.create(GroupWrite(name, capabilities=CAPABILITIES[:2], members=[principal.name]))
     assert [found.id for found in theirs.iam.groups.list()] == [group.id]
     inspection = theirs.iam.token.inspect()
     assert inspection.subject == principal.name
-    assert inspection.projects[0].groups == [group.id]
-    assert [held.capability for held in inspection.capabilities] == CAPABILITIES[:2]
-    assert [held.project_scope.projects for held in inspection.capabilities] == [[PROJECT], [PROJECT]]
+    assert [(project.url_name, project.groups) for project in inspection.projects] == [(PROJECT, [group.id])]
+    held = {str(held.capability): held.project_scope.projects for held in inspection.capabilities}
+    assert held == {str(capability): [PROJECT] for capability in CAPABILITIES[:2]}
     assert theirs.iam.verify_capabilities(CAPABILITIES[:2]) == []
     assert theirs.iam.verify_capabilities(CAPABILITIES[2:]) == CAPABILITIES[2:]
 
