@@ -39,18 +39,18 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory):
     """A platform that serves the skill `word-count`."""
-    platform = Platform(tmp_path_factory.mktemp("platform") / "data", "--skill", str(ROOT / "examples" / "word-count"))
+    platform = Platform(tmp_path_factory.mktemp("platform"), "--skill", str(ROOT / "examples" / "word-count"))
     yield platform
     platform.stop()
 
 
 @pytest.fixture
-def platform_with(tmp_path):
+def platform_with(tmp_path_factory):
     """Starts platforms with other options, for one test."""
     platforms = []
 
     def start(*options: str) -> Platform:
-        platforms.append(Platform(tmp_path / f"data-{len(platforms)}", "--memory", *options))
+        platforms.append(Platform(tmp_path_factory.mktemp("platform"), "--memory", *options))
         return platforms[-1]
 
     yield start

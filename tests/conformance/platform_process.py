@@ -57,10 +57,12 @@ class Principal:
 class Platform:
     """A platform that runs, and is stopped when it is no longer used."""
 
-    def __init__(self, data: Path, *arguments: str):
-        self.data = data
-        self._log = (data.parent / f"{data.name}.log").open("w+")
-        command = [program(), "platform", "--data", str(data), "--port", "0", *arguments]
+    def __init__(self, folder: Path, *options: str):
+        self.folder, self.data = folder, folder / "data"
+        self._log = (folder / "log").open("w+")
+        command = [program(), "platform", "--port", "0", *options]
+        if "--memory" not in options:
+            command += ["--data", str(self.data)]
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=SURROUNDINGS, stdout=subprocess.PIPE, stderr=self._log, text=True
         )
@@ -88,7 +90,7 @@ class Platform:
 
     def principal(self, name: str, *groups: str) -> Principal:
         """Makes another principal, with the groups that its identity provider would name."""
-        pat = self.data.parent / f"{name}.pat.json"
+        pat = self.folder / f"{name}.pat.json"
         command = [program(), "platform", "principal", "add", name, "--pat", str(pat), "--data", str(self.data)]
         for group in groups:
             command += ["--group", group]
