@@ -8,7 +8,7 @@
 //! | `POST S` | the saved skill; 400 with `details` when a field is missing that invoking it takes |
 //! | `GET S/{name}` | the skill; with `output=yaml`, `k8s` or `openapi` text instead |
 //! | `DELETE S/{name}` | whether it is gone; 403 with `details` for one that is run here and was not saved |
-//! | `GET`, `POST S/{name}/deploy`, `/undeploy` | `message`, and the skill's `deployStatus` |
+//! | `GET`, `POST S/{name}/deploy`, `/undeploy` | `message`, and the skill's `deployStatus`; with `dryrun=true` nothing is changed |
 //! | `GET S/{name}/action/{action}/logs` | `logs`, a line for each invocation that ended; with `raw=true` as text |
 
 use axum::extract::{Query, State};
@@ -145,6 +145,7 @@ fn asked(segments: &[&str]) -> Result<(String, Asked), Refusal> {
 struct Describing {
     output: Option<String>,
     raw: Option<String>,
+    dryrun: Option<String>,
 }
 
 async fn named(
@@ -166,7 +167,10 @@ async fn named(
             });
             describe::answer(skill.await?, query.output.as_deref().unwrap_or("json"))
         }
-        Asked::Deploy(deployed) => deploy(&backend, project, name, deployed).await.map(IntoResponse::into_response),
+        Asked::Deploy(deployed) => {
+            let only_try = query.dryrun.as_deref() == Some("true");
+            deploy(&backend, project, name, deployed, only_try).await.map(IntoResponse::into_response)
+        }
         Asked::Logs(action) => logs(&backend, project, name, &action, query.raw.as_deref() == Some("true")).await,
     }
 }
@@ -191,13 +195,21 @@ async fn delete(State(backend): State<Backend>, below: Below) -> Result<Json<Val
     Ok(success(json!({"message": format!("Skill {name} deleted")})))
 }
 
-async fn deploy(backend: &Backend, project: Project, name: String, deployed: bool) -> Result<Json<Value>, Refusal> {
+async fn deploy(
+    backend: &Backend,
+    project: Project,
+    name: String,
+    deployed: bool,
+    only_try: bool,
+) -> Result<Json<Value>, Refusal> {
     let shared = backend.clone();
     let changed = backend.records.write(move |changes| {
         let found = find(&shared, changes, project.as_str(), &name)?;
         let mut skill = found.ok_or_else(|| Refusal::not_found(&name))?;
         set_deployed(&mut skill, deployed);
-        documents::put(changes, SKILLS, &project, &name, skill)?;
+        if !only_try {
+            documents::put(changes, SKILLS, &project, &name, skill)?;
+        }
         Ok::<_, Refusal>(name)
     });
     let (name, status) = (changed.await?, if deployed { DEPLOYED } else { UNDEPLOYED });
