@@ -58,6 +58,31 @@ impl Local {
         self.request(Method::GET, path).send().await.unwrap()
     }
 
+    /// What a path below the project `local` answers: its status and its JSON.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let request = self.request(method, &project(path));
+        let request = match body {
+            Some(body) => request.body(body.to_string()),
+            None => request,
+        };
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), json(response).await)
+    }
+
+    /// As [`call`](Self::call) with GET, and expects success.
+    pub(crate) async fn read(&self, path: &str) -> Value {
+        let (status, answer) = self.call(Method::GET, path, None).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    }
+
+    /// As [`call`](Self::call) with POST, and expects success.
+    pub(crate) async fn save(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.call(Method::POST, path, Some(body)).await;
+        assert_eq!((status, &answer["success"]), (200, &Value::Bool(true)), "{path}: {answer}");
+        answer
+    }
+
     /// Stores bytes and expects success.
     pub(crate) async fn put(&self, path: &str, bytes: impl Into<reqwest::Body>) {
         let response = self.request(Method::POST, path).body(bytes).send().await.unwrap();
@@ -134,9 +159,19 @@ pub(crate) async fn begin_upload(local: &Local, path: &str, length: usize) -> Tc
     stream
 }
 
+/// A path below the project `local`.
+pub(crate) fn project(rest: &str) -> String {
+    format!("/fabric/v4/projects/local{rest}")
+}
+
 /// A path below the content of the project `local`.
 pub(crate) fn content(rest: &str) -> String {
-    format!("/fabric/v4/projects/local/content{rest}")
+    project(&format!("/content{rest}"))
+}
+
+/// One field of each entry of a list.
+pub(crate) fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
+    list.as_array().unwrap().iter().map(|entry| entry[field].as_str().unwrap()).collect()
 }
 
 pub(crate) fn token(platform: &Platform) -> String {
