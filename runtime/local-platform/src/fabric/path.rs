@@ -36,8 +36,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
-/// What comes after `/fabric/v4/projects/{project}/{resource}/`, in paths that say more than one name: an encoded slash is a part of
-/// its name, and a raw one may be.
+/// What comes after `/fabric/v4/projects/{project}/{resource}/`, in paths that say more than one name: an encoded slash is a
+/// part of its name, and a raw one may be.
 pub(crate) struct Below {
     pub(crate) project: Project,
     /// Decoded; at least one.

@@ -30,7 +30,7 @@ use crate::body::JsonBody;
 use crate::name::Project;
 use crate::principals::Caller;
 use crate::query::ListQuery;
-use crate::records::{Changes, Collection, Lookup, StorageError};
+use crate::records::{Changes, Collection, Lookup, Records, StorageError};
 
 const SESSIONS: Collection<Session> = Collection::new("sessions");
 /// One record for each key of each session, so that a put costs no more where there are many keys.
@@ -232,9 +232,9 @@ impl LastSweep {
         let (now, last) = (now(), self.0.load(Ordering::Relaxed));
         let is_due = now.saturating_sub(last) >= BETWEEN_SWEEPS;
         if is_due && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            let of_task = backend.clone();
+            let records = backend.records.clone();
             backend.work.spawn(async move {
-                if let Err(error) = sweep(&of_task, now).await {
+                if let Err(error) = sweep(&records, now).await {
                     tracing::warn!(%error, "expired sessions stay for now");
                 }
             });
@@ -242,13 +242,14 @@ impl LastSweep {
     }
 }
 
-async fn sweep(backend: &Backend, now: i64) -> Result<(), StorageError> {
-    let expired = backend.records.read(move |records| {
+/// Removes the sessions that have expired until a moment, in milliseconds since 1970, with their data.
+async fn sweep(records: &Records, now: i64) -> Result<(), StorageError> {
+    let expired = records.read(move |records| {
         let all = records.everywhere(SESSIONS)?;
         Ok::<_, StorageError>(all.into_iter().filter(|session| !session.is_alive(now)).collect::<Vec<_>>())
     });
     for Session { project, id, .. } in expired.await? {
-        let removed = backend.records.write(move |changes| {
+        let removed = records.write(move |changes| {
             // It may have been started anew.
             match changes.get(SESSIONS, &project, &id)? {
                 Some(session) if !session.is_alive(now) => remove(changes, &project, &id),
@@ -258,4 +259,37 @@ async fn sweep(backend: &Backend, now: i64) -> Result<(), StorageError> {
         removed.await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::folder::Folder;
+
+    #[tokio::test]
+    async fn what_has_expired_is_removed_with_its_data() {
+        let folder = Arc::new(Folder::temporary().unwrap());
+        let records = Records::open(&folder, true, &TaskTracker::new()).unwrap();
+        let written = records.write(|changes| {
+            for (project, id, expires) in [("p", "a", 10), ("p", "a2", 11), ("q", "a", 9), ("q", "b", 20)] {
+                let session =
+                    Session { project: project.to_owned(), id: id.to_owned(), expires, fields: Fields::new() };
+                changes.put(SESSIONS, project, id, &session)?;
+                changes.put(STATES, project, &state_key(id, "k"), &json!(1))?;
+                changes.put(STATES, project, &state_key(id, ""), &json!(2))?;
+            }
+            Ok::<_, StorageError>(())
+        });
+        written.await.unwrap();
+        sweep(&records, 10).await.unwrap();
+        let left = records.read(|records| {
+            let sessions = records.everywhere(SESSIONS)?.into_iter().map(|session| (session.project, session.id));
+            Ok::<_, StorageError>((sessions.collect::<Vec<_>>(), records.everywhere(STATES)?.len()))
+        });
+        let (sessions, states) = left.await.unwrap();
+        assert_eq!(sessions, [("p".to_owned(), "a2".to_owned()), ("q".to_owned(), "b".to_owned())]);
+        assert_eq!(states, 4);
+    }
 }

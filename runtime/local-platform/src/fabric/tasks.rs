@@ -1,5 +1,5 @@
-//! Tasks: jobs that were deployed as actions (fabric-api section 11). The platform runs none of them, so a task waits until it is
-//! removed, and has no logs.
+//! Tasks: jobs that were deployed as actions (fabric-api section 11). The platform runs none of them, so a task waits until it
+//! is removed, and has no logs.
 //!
 //! | request | answer |
 //! |---|---|
