@@ -61,8 +61,8 @@ pub(crate) fn check_named(options: &FillOptions) -> Result<(), Refusal> {
     if options.data.is_some() || configured(options, &MessageOptions::default(), None)?.is_some() {
         return Ok(());
     }
-    let detail =
-        "no platform is configured, and the embedded one grants everything: name one, or take that with --data";
+    let detail = "no platform is configured, and of the embedded one you are the administrator, who may do everything: \
+                  name one, or take that with --data";
     Err(Refusal::with_exit_code(Error::new(Code::TokenMissing, detail), exit::CONFIG))
 }
 
