@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use serde_json::{Value, json};
 use whole_program_tests::{Ended, Run, built, program, root, skill_runtime};
 
+use super::local::Local;
 use super::message;
 
 /// A platform that answers whoever inspects a token, and everybody alike.
@@ -31,30 +32,39 @@ impl Platform {
         Self { url, asked }
     }
 
-    /// One that says that every token is good for these in the project `test-project`.
-    async fn granting(capabilities: &[Value]) -> Self {
-        let entry = |capability: &Value| {
-            let mut entry = capability.clone();
-            entry["projectScope"] = json!({"projects": ["test-project"]});
-            entry
-        };
-        let capabilities: Vec<Value> = capabilities.iter().map(entry).collect();
-        Self::start(200, json!({"subject": "u", "projects": [], "capabilities": capabilities})).await
-    }
-
     /// What was asked since the last time.
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
 
-    /// Runs the example.
+    /// Runs the example in the name of somebody whom only this platform knows.
     async fn end(&self, run: Run) -> Ended {
-        let maintenance = json!({"asset": 7, "start": 60_000, "minutes": 1, "what": "Look at it"});
-        let mut message = message(&maintenance);
+        let mut message = message(&maintenance());
         message["apiEndpoint"] = self.url.as_str().into();
-        let run = run.args(["--skill", "guarded", &message.to_string()]).env("RUST_LOG", "info");
-        tokio::task::spawn_blocking(move || { run }.end()).await.unwrap()
+        end(run, message).await
     }
+}
+
+fn maintenance() -> Value {
+    json!({"asset": 7, "start": 60_000, "minutes": 1, "what": "Look at it"})
+}
+
+/// Runs the example with a message.
+async fn end(run: Run, message: Value) -> Ended {
+    let run = run.args(["--skill", "guarded", &message.to_string()]).env("RUST_LOG", "info");
+    tokio::task::spawn_blocking(move || { run }.end()).await.unwrap()
+}
+
+/// A message from a principal of the embedded platform who has these in the project `p`, and everything in another.
+async fn message_from(local: &Local, name: &str, granted: &[Value]) -> Value {
+    let pat = local.principal(name, &[name]);
+    local.group("p", name, granted).await;
+    local.group("other", name, &[assets(), events(&[123])]).await;
+    let mut message = message(&maintenance());
+    message["apiEndpoint"] = local.url().into();
+    message["projectId"] = "p".into();
+    message["token"] = local.token(&pat).await.into();
+    message
 }
 
 fn assets() -> Value {
@@ -78,34 +88,41 @@ fn has_run(ended: &Ended) -> bool {
     ended.logs().iter().any(|line| line["message"] == "a maintenance was planned")
 }
 
-const INSPECTED: [&str; 1] = ["GET /api/v1/token/inspect"];
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_has_what_is_required_is_answered() {
-    let platform = Platform::granting(&[assets(), events(&[7, 123])]).await;
+    let local = Local::start();
+    let message = message_from(&local, "planner", &[assets(), events(&[7, 123])]).await;
     for (form, run) in forms() {
-        let ended = platform.end(run).await;
+        let ended = end(run, message.clone()).await;
         assert_eq!(ended.answer()["externalId"], "maintenance-7-60000", "{form}");
         assert!(has_run(&ended), "{form}: {}", ended.stderr);
-        assert_eq!(platform.asked(), INSPECTED, "{form}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_lacks_something_is_told_what_and_nothing_runs() {
-    for (granted, missing) in [
-        (vec![assets(), events(&[7])], vec![events(&[123])]),
-        (vec![events(&[123])], vec![assets()]),
-        (vec![], vec![assets(), events(&[123])]),
+    let local = Local::start();
+    for (name, granted, missing) in [
+        ("another-data-set", vec![assets(), events(&[7])], vec![events(&[123])]),
+        ("events-alone", vec![events(&[123])], vec![assets()]),
+        ("nothing", vec![], vec![assets(), events(&[123])]),
     ] {
-        let platform = Platform::granting(&granted).await;
+        let message = message_from(&local, name, &granted).await;
         for (form, run) in forms() {
-            let ended = platform.end(run).await;
+            let ended = end(run, message.clone()).await;
             let problem = ended.problem("missing_capabilities");
-            assert_eq!(problem["missing"], json!(missing), "{form}");
+            assert_eq!(problem["missing"], json!(missing), "{name} {form}");
             assert!(!has_run(&ended), "{form}: {}", ended.stderr);
-            assert_eq!(platform.asked(), INSPECTED, "{form}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_platform_is_asked_once() {
+    let platform = Platform::start(200, json!({"subject": "u", "projects": [], "capabilities": []})).await;
+    for (form, run) in forms() {
+        platform.end(run).await.problem("missing_capabilities");
+        assert_eq!(platform.asked(), ["GET /api/v1/token/inspect"], "{form}");
     }
 }
 

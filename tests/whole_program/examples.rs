@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use whole_program_tests::{Run, built, root, skill_runtime};
+use whole_program_tests::{Ended, Run, built, root, skill_runtime};
+
+use super::local::Local;
 
 /// The key that the samples of the chain share.
 const KEY: &str = "job-chain-data-00000000-0000-4000-8000-000000000001.jsonl";
@@ -27,7 +29,7 @@ fn a_chain_runs_by_its_samples() {
 }
 
 #[test]
-fn the_embedded_platform_lets_its_principal_do_everything() {
+fn the_embedded_platform_lets_its_administrator_do_everything() {
     let data = tempfile::tempdir().unwrap();
     let event = example("guarded").arg("--data").arg(data.path()).end().answer();
     assert_eq!((&event["externalId"], &event["dataSetId"]), (&json!("maintenance-7001-1718000000000"), &json!(123)));
@@ -35,6 +37,31 @@ fn the_embedded_platform_lets_its_principal_do_everything() {
     let message = root().join("examples/guarded/message.json");
     let problem = example("guarded").arg("--deployed").arg(message).end().problem("token_missing");
     assert_eq!(problem["missing"], json!(["apiEndpoint", "token", "projectId"]));
+}
+
+#[tokio::test]
+async fn a_guarded_skill_runs_for_those_whose_group_lets_them() {
+    let local = Local::start();
+    let run = |pat: &Path| local.as_principal(example("guarded"), pat, "local").end();
+    let runs = |ended: Ended| assert_eq!(ended.answer()["externalId"], "maintenance-7001-1718000000000");
+    let assets = json!({"assetsAcl": {"actions": ["READ"], "scope": {"all": {}}}});
+    let events = json!({"eventsAcl": {"actions": ["WRITE"], "scope": {"datasetScope": {"ids": [123]}}}});
+    runs(run(local.administrator()));
+
+    let planner = local.principal("planner", &["planners"]);
+    let lacks = |missing: Value| {
+        let problem = run(&planner).problem("missing_capabilities");
+        assert_eq!((&problem["status"], &problem["missing"]), (&json!(403), &missing));
+    };
+    lacks(json!([assets, events]));
+    local.group("local", "planners", &[assets]).await;
+    lacks(json!([events]));
+    let group = local.group("local", "planners", std::slice::from_ref(&events)).await;
+    runs(run(&planner));
+    local.client(local.administrator(), "local").iam().groups().delete(group.id).await.unwrap();
+    lacks(json!([events]));
+    // The administrator needs no group.
+    runs(run(local.administrator()));
 }
 
 #[test]

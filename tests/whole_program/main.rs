@@ -16,6 +16,7 @@ mod examples;
 mod expiry;
 mod forms;
 mod iam;
+mod local;
 mod logs;
 mod platform;
 mod project;

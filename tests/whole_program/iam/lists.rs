@@ -4,8 +4,10 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use whole_program_tests::{Ended, Run};
+use skill_sdk::iam::SecurityCategoryWrite;
+use whole_program_tests::{Ended, Run, skill_runtime};
 
+use crate::local::Local;
 use crate::server::{Request, command, serve, shell, token};
 
 /// A platform that gives these answers one after the other, and what it was asked: method and target without the project.
@@ -28,6 +30,11 @@ pub(super) fn scripted(answers: &[(&'static str, Value)]) -> (String, Arc<Mutex<
 
 pub(super) fn iam(url: &str, args: &[&str]) -> Run {
     command("iam", url, &token()).args(args)
+}
+
+/// A command for the administrator of a platform, in the project `p`.
+fn on(local: &Local, args: &[&str]) -> Run {
+    local.as_principal(skill_runtime().arg("iam").args(args), local.administrator(), "p")
 }
 
 /// What a command prints that did well, without a word.
@@ -75,14 +82,18 @@ fn groups_are_a_table_json_or_csv() {
     assert_eq!(*asked.lock().unwrap(), ["GET groups?all=false", "GET groups?all=true", "GET groups?all=true"]);
 }
 
-#[test]
-fn what_is_listed_can_be_compared() {
-    let (url, _) = scripted(&[items(&groups())]);
+#[tokio::test]
+async fn what_is_listed_can_be_compared() {
+    let local = Local::start();
+    let capability = json!({"labelsAcl": {"actions": ["READ"], "scope": {"all": {}}}});
+    local.group("p", "readers", &[capability]).await;
+    local.group("p", "nobody", &[]).await;
     let folder = tempfile::tempdir().unwrap();
-    let script = "\"$PROGRAM\" iam groups --format json > groups.json && \
-                  \"$PROGRAM\" iam compare --existing groups.json --desired groups.json";
-    let output = shell(script, &url, folder.path()).output().unwrap();
-    assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"[]\n"[..]), "{output:?}");
+    let listed = on(&local, &["groups", "--all", "--format", "json"]).end();
+    std::fs::write(folder.path().join("groups.json"), printed(&listed)).unwrap();
+    let compare = ["iam", "compare", "--existing", "groups.json", "--desired", "groups.json"];
+    let ended = skill_runtime().args(compare).current_dir(folder.path()).end();
+    assert_eq!(printed(&ended), "[]\n");
 }
 
 #[test]
@@ -114,12 +125,34 @@ fn pages_are_asked_for_until_there_is_enough() {
     assert_eq!(*asked.lock().unwrap(), ["GET sessions?limit=25"]);
 }
 
-#[test]
-fn security_categories_and_profiles_are_listed() {
-    let (url, asked) = scripted(&[items(&json!([{"id": 1, "name": "secret"}]))]);
-    assert_eq!(printed(&iam(&url, &["security-categories"]).end()), "id  name\n 1  secret\n");
-    assert_eq!(*asked.lock().unwrap(), ["GET securitycategories?limit=25"]);
+#[tokio::test]
+async fn security_categories_sessions_and_profiles_are_listed() {
+    let local = Local::start();
+    let iam = local.client(local.administrator(), "p").iam();
+    let names = ["secret", "internal"].map(SecurityCategoryWrite::new);
+    let ids = iam.security_categories().create(names).await.unwrap();
+    assert_eq!(printed(&on(&local, &["security-categories"]).end()), "id  name\n 1  secret\n 2  internal\n");
+    let first = on(&local, &["security-categories", "--limit", "1", "--format", "csv"]).end();
+    assert_eq!(printed(&first), format!("id,name\n{},secret\n", ids[0].id));
 
+    let (first, second) = (iam.sessions().create(None).await.unwrap(), iam.sessions().create(None).await.unwrap());
+    iam.sessions().revoke(first.id).await.unwrap();
+    let ready = on(&local, &["sessions", "--status", "ready", "--limit", "all", "--format", "json"]).end();
+    let ready: Value = serde_json::from_str(printed(&ready)).unwrap();
+    assert_eq!((ready.as_array().unwrap().len(), &ready[0]["id"]), (1, &json!(second.id)));
+    let table = on(&local, &["sessions"]).end();
+    assert!(printed(&table).contains("TOKEN_EXCHANGE  REVOKED") && !table.stdout.contains("nonce"), "{}", table.stdout);
+
+    local.principal("Ann Lee", &[]);
+    let profiles = on(&local, &["profiles", "--format", "csv"]).end();
+    let mut lines = printed(&profiles).lines();
+    assert_eq!(lines.next(), Some("userIdentifier,givenName,surname,email,displayName,jobTitle,lastUpdatedTime"));
+    assert!(lines.any(|line| line.starts_with("Ann Lee,Ann,Lee,,Ann Lee,,20")), "{}", profiles.stdout);
+    assert_eq!(printed(&on(&local, &["profiles", "--limit", "1"]).end()).lines().count(), 2);
+}
+
+#[test]
+fn profiles_have_more_than_the_embedded_platform_knows() {
     let profile = json!({"userIdentifier": "u", "lastUpdatedTime": 0, "givenName": "Ann", "email": "+ann@example.com"});
     let (url, asked) = scripted(&[items(&json!([profile]))]);
     assert_eq!(
@@ -135,20 +168,39 @@ fn security_categories_and_profiles_are_listed() {
     assert_eq!(*asked.lock().unwrap(), ["GET profiles?limit=7", "GET profiles?limit=25"]);
 }
 
-#[test]
-fn of_nothing_the_columns_are_printed() {
-    let (url, _) = scripted(&[items(&json!([]))]);
+#[tokio::test]
+async fn of_nothing_the_columns_are_printed() {
+    let local = Local::start();
+    // Everybody has a profile, where there are any.
+    local.client(local.administrator(), "p").iam().user_profiles().disable().await.unwrap();
     for (command, names) in [
         ("groups", "id name sourceId isDeleted deletedTime metadata members attributes capabilities"),
         ("sessions", "id type status creationTime expirationTime clientId"),
         ("security-categories", "id name"),
         ("profiles", "userIdentifier givenName surname email displayName jobTitle lastUpdatedTime"),
     ] {
-        let run = |format| iam(&url, &[command, "--format", format]).end();
+        let run = |format| on(&local, &[command, "--format", format]).end();
         assert_eq!(printed(&run("table")), format!("{}\n", names.replace(' ', "  ")));
         assert_eq!(printed(&run("csv")), format!("{}\n", names.replace(' ', ",")));
         assert_eq!(printed(&run("json")), "[]\n");
     }
+}
+
+#[test]
+fn who_lacks_a_right_is_told_which() {
+    let local = Local::start();
+    let ann = local.principal("ann", &[]);
+    let run = |args: &[&str]| local.as_principal(skill_runtime().arg("iam").args(args), &ann, "p").end();
+    for (args, missing) in [
+        (&["groups", "--all"][..], r#"{"groupsAcl":{"actions":["LIST"],"scope":{"all":{}}}}"#),
+        (&["sessions"], r#"{"sessionsAcl":{"actions":["LIST"],"scope":{"all":{}}}}"#),
+        (&["profiles"], r#"{"userProfilesAcl":{"actions":["READ"],"scope":{"all":{}}}}"#),
+    ] {
+        let problem = run(args).problem_with_exit("skill_failed", 1);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("ann lacks {missing} in the project p")), "{detail}");
+    }
+    assert_eq!(printed(&run(&["groups", "--format", "json"])), "[]\n");
 }
 
 #[test]
@@ -161,10 +213,6 @@ fn a_refusal_has_the_exit_code_of_the_table_and_shows_no_token() {
         ended.problem("token_invalid");
         assert!(!ended.stderr.contains(&jwt) && !ended.stderr.contains("eyJ"), "{}", ended.stderr);
     }
-    let (url, _) = scripted(&[("403 Forbidden", json!({"error": {"code": 403, "message": "LIST is missing"}}))]);
-    let ended = iam(&url, &["groups", "--all"]).end();
-    let problem = ended.problem_with_exit("skill_failed", 1);
-    assert!(problem["detail"].as_str().unwrap().contains("LIST is missing"), "{problem}");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! `iam verify` and `iam inspect`: what a token is good for.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use whole_program_tests::{Ended, Run, built, root, skill_runtime};
 
 use super::lists::{iam, scripted};
+use crate::local::Local;
 
 fn assets() -> Value {
     json!({"assetsAcl": {"actions": ["READ"], "scope": {"all": {}}}})
@@ -21,7 +22,24 @@ fn entry(mut capability: Value, projects: &Value) -> Value {
     capability
 }
 
-/// What a token is good for that may read assets in the project `p`, and write events of a data set in another.
+/// A platform, and somebody there who may read assets in the project `p`, and write events of a data set in another.
+async fn local() -> (Local, PathBuf) {
+    let local = Local::start();
+    let pat = local.principal("reader", &["readers"]);
+    local.group("p", "readers", &[assets()]).await;
+    local.group("other", "readers", &[events(&[123])]).await;
+    (local, pat)
+}
+
+fn verify_on(local: &Local, pat: &Path, folder: &Path, args: &[&str]) -> Run {
+    let run = skill_runtime().args(["iam", "verify"]).current_dir(folder);
+    // Of two projects that are given the last counts.
+    let in_p = if args.contains(&"--project") { &[][..] } else { &["--project", "p"] };
+    let run = run.arg("--personal-access-config").arg(pat).args(["--api-endpoint", local.url()]);
+    run.args(in_p).args(args)
+}
+
+/// What a platform says that does not say it as the embedded one does.
 fn inspection() -> Value {
     json!({
         "subject": "9a3f-svc",
@@ -45,48 +63,55 @@ fn printed(ended: &Ended, code: i32, stdout: &str) {
 const NO_EVENTS: &str =
     "[\n  {\"eventsAcl\":{\"actions\":[\"WRITE\"],\"scope\":{\"datasetScope\":{\"ids\":[123]}}}}\n]\n";
 
-#[test]
-fn what_a_file_asks_for_is_verified_in_the_project() {
-    let (url, asked) = scripted(&[("200 OK", inspection())]);
+#[tokio::test]
+async fn what_a_file_asks_for_is_verified_in_the_project() {
+    let (local, pat) = local().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
+    let verify = |args: &[&str]| verify_on(&local, &pat, path, args);
     fs::write(path.join("assets.json"), assets().to_string()).unwrap();
     let both = json!([assets(), events(&[123])]).to_string();
 
-    printed(&verify(&url, path, &["--desired", "assets.json"]).end(), 0, "[]\n");
-    printed(&verify(&url, path, &["--desired", "-"]).stdin(both.clone()).end(), 77, NO_EVENTS);
-    assert_eq!(*asked.lock().unwrap(), ["GET /api/v1/token/inspect"; 2]);
-    let other = verify(&url, path, &["--desired", "-", "--project", "other"]).stdin(both).end();
+    printed(&verify(&["--desired", "assets.json"]).end(), 0, "[]\n");
+    printed(&verify(&["--desired", "-"]).stdin(both.clone()).end(), 77, NO_EVENTS);
+    let other = verify(&["--desired", "-", "--project", "other"]).stdin(both).end();
     printed(&other, 77, &format!("[\n  {}\n]\n", assets()));
     // The entries of a token count in the project.
-    let wish = inspection().to_string();
-    printed(&verify(&url, path, &["--desired", "-"]).stdin(wish).end(), 0, "[]\n");
+    let inspected = local.as_principal(skill_runtime().args(["iam", "inspect"]), &pat, "p").end();
+    assert_eq!(serde_json::from_str::<Value>(&inspected.stdout).unwrap()["subject"], "reader");
+    printed(&verify(&["--desired", "-"]).stdin(inspected.stdout).end(), 0, "[]\n");
 
     let one = json!({"assetsAcl": {"actions": ["READ"], "scope": {"datasetScope": {"ids": [7]}}}});
-    printed(&verify(&url, path, &["--desired", "-"]).stdin(one.to_string()).end(), 0, "[]\n");
-    let exactly = verify(&url, path, &["--desired", "-", "--ignore-allscope-meaning"]).stdin(one.to_string()).end();
+    printed(&verify(&["--desired", "-"]).stdin(one.to_string()).end(), 0, "[]\n");
+    let exactly = verify(&["--desired", "-", "--ignore-allscope-meaning"]).stdin(one.to_string()).end();
     printed(&exactly, 77, &format!("[\n  {one}\n]\n"));
 }
 
-#[test]
-fn what_skills_require_is_verified() {
-    let (url, asked) = scripted(&[("200 OK", inspection())]);
+#[tokio::test]
+async fn what_skills_require_is_verified() {
+    let (local, pat) = local().await;
     let guarded = built().guarded.to_str().unwrap();
-    let run = |args: &[&str]| verify(&url, root(), args).end();
-    printed(&run(&["--skill", guarded]), 77, NO_EVENTS);
-    printed(&run(&["--skill", guarded, "--name", "guarded"]), 77, NO_EVENTS);
+    let verify = |args: &[&str]| verify_on(&local, &pat, root(), args);
+    printed(&verify(&["--skill", guarded]).end(), 77, NO_EVENTS);
+    printed(&verify(&["--skill", guarded, "--name", "guarded"]).end(), 77, NO_EVENTS);
     // What is typed wins over a variable that says it in another way.
-    let typed = verify(&url, root(), &["--skill", guarded]).env("SKILL_DESIRED", "none").end();
+    let typed = verify(&["--skill", guarded]).env("SKILL_DESIRED", "none").end();
     printed(&typed, 77, NO_EVENTS);
-    let package = run(&["--skill", "examples/guarded", "--project", "other"]);
+    let package = verify(&["--skill", "examples/guarded", "--project", "other"]).end();
     assert_eq!(package.code, Some(77), "{}", package.stderr);
     assert_eq!(package.stdout, format!("[\n  {}\n]\n", assets()));
-    assert_eq!(asked.lock().unwrap().len(), 4);
 
-    let mut all = inspection();
-    all["capabilities"].as_array_mut().unwrap().push(entry(events(&[123, 7]), &json!({"allProjects": {}})));
-    let (url, _) = scripted(&[("200 OK", all)]);
-    printed(&verify(&url, root(), &["--skill", guarded]).end(), 0, "[]\n");
+    local.group("p", "readers", &[events(&[123, 7])]).await;
+    printed(&verify(&["--skill", guarded]).end(), 0, "[]\n");
+}
+
+#[test]
+fn a_platform_is_asked_once_what_a_token_is_good_for() {
+    let (url, asked) = scripted(&[("200 OK", inspection())]);
+    let folder = tempfile::tempdir().unwrap();
+    let run = verify(&url, folder.path(), &["--desired", "-"]).stdin(assets().to_string());
+    printed(&{ run }.end(), 0, "[]\n");
+    assert_eq!(*asked.lock().unwrap(), ["GET /api/v1/token/inspect"]);
 }
 
 #[test]
@@ -121,7 +146,9 @@ fn without_a_platform_nothing_is_verified() {
     std::fs::write(&file, json!([assets()]).to_string()).unwrap();
     let ended = skill_runtime().args(["iam", "verify", "--desired"]).arg(file).end();
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(78), ""), "{}", ended.stderr);
-    assert!(ended.stderr.contains("the embedded one grants everything") && !ended.stderr.contains("started"));
+    assert!(
+        ended.stderr.contains("of the embedded one you are the administrator") && !ended.stderr.contains("started")
+    );
 }
 
 #[test]
