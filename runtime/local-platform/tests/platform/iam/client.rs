@@ -1,5 +1,6 @@
 //! Every method of every family of the client that skills have.
 
+use local_platform::Faults;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use skill_sdk::Code;
@@ -224,4 +225,28 @@ async fn requests_are_made_in_each_way() {
         foreign.api_endpoint(local.platform.url()).project("local").token(other.token.clone()).build().unwrap();
     let error = foreign.iam().groups().list().await.unwrap_err();
     assert_eq!((error.code(), error.http_status()), (Code::TokenInvalid, Some(401)));
+}
+
+#[tokio::test]
+async fn faults_are_got_over_unless_something_may_be_created_twice() {
+    let faults = [
+        "GET */securitycategories: reset, count=1",
+        "POST */securitycategories: status=503, count=2",
+        "POST */securitycategories/delete: status=502, count=1",
+        "POST */groups: status=429, count=1",
+    ];
+    let local = Local::start_with(|options| options.with_faults(Faults::new(faults, 0).unwrap())).await;
+    let iam = administrator(&local).client().iam();
+    let categories = iam.security_categories();
+    assert!(categories.list().await.unwrap().is_empty());
+    let error = categories.create(SecurityCategoryWrite::new("a")).await.unwrap_err();
+    assert_eq!((error.code(), error.http_status()), (Code::PlatformUnavailable, Some(503)));
+    assert!(categories.list().await.unwrap().is_empty());
+    let repeated = iam.clone().with_repeated_creates().security_categories();
+    let created = repeated.create(SecurityCategoryWrite::new("a")).await.unwrap();
+    categories.delete(created.id).await.unwrap();
+    assert!(categories.list().await.unwrap().is_empty());
+    // Whoever is told to come later was not served.
+    iam.groups().create(GroupWrite::new("g")).await.unwrap();
+    assert_eq!(iam.groups().list_all().await.unwrap().len(), 1);
 }
