@@ -1,7 +1,7 @@
 //! The identity and access management of Cognite Data Fusion (cdf-iam).
 //!
-//! `P` is `/api/v1/projects/{project}`; any project name is accepted. The administrator may do everything, and others in a
-//! project what their groups there permit:
+//! `P` is `/api/v1/projects/{project}`; any project name is accepted. The administrator may do everything, and others in
+//! a project what their groups there permit:
 //!
 //! | request | needs |
 //! |---|---|

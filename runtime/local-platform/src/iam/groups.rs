@@ -48,7 +48,7 @@ pub(crate) fn of_principal(
     Ok(all(project, records)?.into_iter().filter(|group| has_member(group, principal)).collect())
 }
 
-/// The groups of each project that a principal is a member of. For the administrator all projects with groups are there.
+/// The groups of each project that a principal is a member of. For the administrator each project with groups is there.
 pub(crate) fn by_project(
     principal: &Principal,
     records: &Snapshot,
@@ -69,8 +69,8 @@ fn all(project: &Project, records: &impl Lookup) -> Result<Vec<Group>, StorageEr
     Ok(kept.into_iter().map(|(_, kept)| kept.group).collect())
 }
 
-/// Whether the group is one of a principal's: it names the principal or everybody, or is one of the principal's groups at
-/// the identity provider.
+/// Whether the group is one of a principal's: it names the principal or everybody, or is one of the principal's groups
+/// at the identity provider.
 fn has_member(group: &Group, principal: &Principal) -> bool {
     let is_named = match &group.members {
         Some(Members::AllUserAccounts) => true,

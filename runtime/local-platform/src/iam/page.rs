@@ -1,7 +1,7 @@
 //! Lists that are given in pages (cdf-iam section 2, "Defaults, paging and chunks").
 //!
-//! A cursor holds of which list it is, and after which entry the next page begins. Whoever makes one up sees no more for
-//! it: what a caller may see is decided for each page.
+//! A cursor holds of which list it is, and after which entry the next page begins. Whoever makes one up sees no more
+//! for it: what a caller may see is decided for each page.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;

@@ -12,8 +12,8 @@ const LONGEST_VALUE: usize = 512;
 const MOST_PAIRS: usize = 16;
 const MOST_METADATA: usize = 4096;
 
-/// Reads an item of a request, by its place. What is `null` is absent, as some clients cannot read it; what is not known
-/// is kept.
+/// Reads an item of a request, by its place. What is `null` is absent, as some clients cannot read it; what is not
+/// known is kept.
 pub(super) fn read(at: usize, mut item: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
     let refuse = |why: String| Refusal::bad_request(format!("items[{at}]: {why}"));
     item.retain(|_, value| !value.is_null());
