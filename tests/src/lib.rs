@@ -312,7 +312,12 @@ pub struct PlatformProcess {
 impl PlatformProcess {
     /// Starts one on the data.
     pub fn start(data: &Path) -> Self {
-        let mut running = start(&["platform", "--data", data.to_str().unwrap()]);
+        Self::start_with(&["--data", data.to_str().unwrap()])
+    }
+
+    /// Starts one with these arguments.
+    pub fn start_with(args: &[&str]) -> Self {
+        let mut running = start(&[&["platform"], args].concat());
         let mut line = String::new();
         running.stdout().read_line(&mut line).unwrap();
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));
@@ -322,6 +327,13 @@ impl PlatformProcess {
     /// Its personal access config.
     pub fn pat(&self) -> &Path {
         Path::new(self.ready["pat"].as_str().unwrap())
+    }
+
+    /// Kills it, as a crash of the machine would.
+    pub fn kill(mut self) {
+        let running = self.running.take().unwrap();
+        running.signal("KILL");
+        running.end();
     }
 
     /// Tells it to stop, and gives its exit code.

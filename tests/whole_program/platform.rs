@@ -1,5 +1,8 @@
 //! `skill-runtime platform`, and skills that talk to it.
 
+mod crash;
+mod options;
+
 use super::message;
 use serde_json::{Value, json};
 use skill_sdk::auth::PersonalAccessConfig;

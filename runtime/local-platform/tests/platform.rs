@@ -17,6 +17,8 @@ mod client;
 mod connections;
 #[path = "platform/content.rs"]
 mod content;
+#[path = "platform/credentials.rs"]
+mod credentials;
 #[path = "platform/experiments.rs"]
 mod experiments;
 #[path = "platform/faults.rs"]
