@@ -25,6 +25,9 @@ use crate::answer::Refusal;
 const IDLE: Duration = Duration::from_secs(30);
 /// How long a refused body is read; the platform answers within a second (fabric-api section 13).
 const DRAIN: Duration = Duration::from_secs(1);
+/// Levels of arrays and objects in JSON. Parsers stop at 128, and what is kept or answered has some more around it: without this
+/// limit there would be records that can be written and not be read.
+const DEEPEST: usize = 100;
 /// Bytes of a form between two fields, with the heads of those: when more are gathered, no more are read.
 const GATHERED: usize = 64 * 1024;
 
@@ -110,6 +113,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let bytes = Bytes::from_request(request, state).await;
         let bytes = bytes.map_err(|rejection| Refusal::bad_request(rejection.body_text()))?;
+        if is_too_deep(&bytes) {
+            return Err(Refusal::bad_request(format!("the body has more than {DEEPEST} levels of arrays and objects")));
+        }
         let value = serde_json::from_slice(&bytes);
         // The parser's own words could quote a secret value.
         value.map(Self).map_err(|error| {
@@ -121,6 +127,24 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             Refusal::bad_request(format!("the body {what} (line {line}, column {column})"))
         })
     }
+}
+
+fn is_too_deep(json: &[u8]) -> bool {
+    let (mut levels, mut in_text, mut is_escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_text => is_escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => levels += 1,
+            b']' | b'}' if !in_text => levels = levels.saturating_sub(1),
+            _ => {}
+        }
+        if levels > DEEPEST {
+            return true;
+        }
+    }
+    false
 }
 
 /// Reads what the client of a refused request still sends, for at most a second.
@@ -233,6 +257,28 @@ mod tests {
 
         fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
             self.0.take().map_or(Poll::Pending, |bytes| Poll::Ready(Some(Ok(bytes))))
+        }
+    }
+
+    #[test]
+    fn levels_are_those_outside_of_texts() {
+        let levels = |open: &str, close: &str, levels| format!("{}{}", open.repeat(levels), close.repeat(levels));
+        for fine in [
+            levels("[", "]", 100),
+            levels("{\"a\":[", "]}", 50),
+            format!("[{}0]", "[],".repeat(1000)),
+            format!(r#"["\"{}", "\\"]"#, "[".repeat(1000)),
+            "]]]".to_owned() + &levels("[", "]", 100),
+        ] {
+            assert!(!is_too_deep(fine.as_bytes()), "{fine}");
+        }
+        for deep in [
+            levels("[", "]", 101),
+            levels("{\"a\":[", "]}", 51),
+            "[".repeat(101),
+            format!(r#"["\\", "\"", {}"#, "[".repeat(100)),
+        ] {
+            assert!(is_too_deep(deep.as_bytes()), "{deep}");
         }
     }
 

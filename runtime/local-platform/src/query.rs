@@ -20,12 +20,26 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::answer::Refusal;
 
 /// How deep a filter may be nested.
 const DEEPEST: usize = 32;
+
+/// The parameters of a request. Those that do not fit are refused in the form of the API.
+pub(crate) struct Parameters<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
+        let Query(parameters) = query?;
+        Ok(Self(parameters))
+    }
+}
 
 /// What a list is asked for. Unknown parameters are ignored (fabric-api section 13).
 #[derive(Clone, Debug, Default)]
@@ -43,7 +57,7 @@ enum Direction {
 }
 
 #[derive(Deserialize)]
-struct Parameters {
+struct OfList {
     limit: Option<String>,
     skip: Option<String>,
     sort: Option<String>,
@@ -54,8 +68,8 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let query: Result<Query<Parameters>, QueryRejection> = Query::from_request_parts(parts, state).await;
-        let Query(Parameters { limit, skip, sort, filter }) = query?;
+        let Parameters(query) = Parameters::from_request_parts(parts, state).await?;
+        let OfList { limit, skip, sort, filter } = query;
         let number = |name: &str, text: Option<String>| match text.as_deref().map(str::trim) {
             None | Some("") => Ok(None),
             Some(text) => {

@@ -23,7 +23,7 @@
 
 use axum::Json;
 use axum::Router;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -39,7 +39,7 @@ use crate::backend::Backend;
 use crate::body::{self, JsonBody};
 use crate::name::Project;
 use crate::principals::Caller;
-use crate::query::ListQuery;
+use crate::query::{ListQuery, Parameters};
 use crate::records::{Collection, Lookup};
 
 pub(super) use self::runs::runs_of_model;
@@ -152,7 +152,7 @@ struct OfModel {
 async fn list(
     State(backend): State<Backend>,
     project: Project,
-    Query(OfModel { model_id }): Query<OfModel>,
+    Parameters(OfModel { model_id }): Parameters<OfModel>,
     query: ListQuery,
 ) -> Result<Json<Value>, Refusal> {
     let mut experiments = documents::all(&backend, EXPERIMENTS, &project, String::new()).await?;

@@ -9,7 +9,7 @@
 //! | `POST P/models/{name}/publish`, `/unpublish` | makes its `status` `published` or `unpublished` |
 //! | `GET P/models/{name}/experiments/runs` | `runs` of all experiments whose `modelId` is its name or its `_id`, for the usual parameters of lists |
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -23,7 +23,7 @@ use crate::backend::Backend;
 use crate::body::JsonBody;
 use crate::name::Project;
 use crate::principals::Caller;
-use crate::query::ListQuery;
+use crate::query::{ListQuery, Parameters};
 use crate::records::{Collection, Lookup};
 
 const MODELS: Collection<Document> = Collection::new("models");
@@ -80,7 +80,7 @@ impl Tags {
 async fn list(
     State(backend): State<Backend>,
     project: Project,
-    Query(tags): Query<Tags>,
+    Parameters(tags): Parameters<Tags>,
     query: ListQuery,
 ) -> Result<Json<Value>, Refusal> {
     let mut models = documents::all(&backend, MODELS, &project, String::new()).await?;

@@ -44,6 +44,12 @@ async fn save(
         return Err(Refusal::bad_request("Failed to write secret : keyName did not conform to regex"));
     }
     let value = unwrapped(body);
+    // What is kept as text is to be a value once connections or skills need it.
+    if serde_json::from_str::<Value>(value.get()).is_err() {
+        return Err(Refusal::bad_request(
+            "the secret holds what no value can: a number out of range, or half of a character",
+        ));
+    }
     let written = backend.records.write(move |changes| {
         changes.put(SECRETS, named.project.as_str(), &named.name, &value)?;
         Ok::<_, Refusal>(named.name)

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ use crate::backend::Backend;
 use crate::body::JsonBody;
 use crate::name::Project;
 use crate::principals::Caller;
-use crate::query::ListQuery;
+use crate::query::{ListQuery, Parameters};
 use crate::records::{Changes, Collection, Lookup, Records, StorageError};
 
 const SESSIONS: Collection<Session> = Collection::new("sessions");
@@ -167,7 +167,7 @@ struct Shown {
 async fn read(
     State(backend): State<Backend>,
     Named { project, name: id }: Named,
-    Query(Asked { key }): Query<Asked>,
+    Parameters(Asked { key }): Parameters<Asked>,
 ) -> Result<Json<Shown>, Refusal> {
     let found = backend.records.read(move |records| {
         let session = find(records, project.as_str(), &id)?;

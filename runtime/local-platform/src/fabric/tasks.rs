@@ -9,7 +9,7 @@
 //! | `POST P/tasks/{name}/pause`, `/resume` | makes its `state` `PAUSED` or `PENDING` |
 //! | `DELETE P/tasks/{name}` | removes it; its action stays |
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -22,7 +22,7 @@ use super::path::{Below, Named, name_of};
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
 use crate::name::Project;
-use crate::query::ListQuery;
+use crate::query::{ListQuery, Parameters};
 use crate::records::{Changes, Collection, Lookup, StorageError};
 
 const TASKS: Collection<Document> = Collection::new("tasks");
@@ -77,7 +77,7 @@ struct Logs {
 async fn read(
     State(backend): State<Backend>,
     Below { project, segments }: Below,
-    Query(Logs { follow }): Query<Logs>,
+    Parameters(Logs { follow }): Parameters<Logs>,
 ) -> Result<Response, Refusal> {
     let (name, of_logs) = match segments.as_slice() {
         [name @ .., logs] if logs == "logs" && !name.is_empty() => (name, true),

@@ -74,6 +74,43 @@ async fn an_experiment_goes_with_its_runs_and_artifacts() {
 }
 
 #[tokio::test]
+async fn what_is_nested_too_deeply_is_refused_wherever_it_is_kept() {
+    let local = Local::start().await;
+    local.save("/experiments", json!({"name": "e"})).await;
+    local.save("/experiments/e/runs", json!({"runId": "r"})).await;
+    local.save("/sessions", json!({"sessionId": "s"})).await;
+    for levels in [100, 101, 127] {
+        // `#` is where it is deep; the array that is around it counts too.
+        for (method, path, body, around) in [
+            (Method::POST, "/experiments", r#"{"name": "e", "deep": #}"#, 1),
+            (Method::POST, "/experiments/e/runs", r#"{"runId": "r", "deep": #}"#, 1),
+            (Method::PUT, "/experiments/e/runs/r", r#"{"params": {"\"[": #}}"#, 2),
+            (Method::PUT, "/experiments/e/runs/r/meta/k", r#"{"value": #}"#, 1),
+            (Method::POST, "/models", r#"{"name": "m", "deep": #}"#, 1),
+            (Method::POST, "/types", r#"{"types": [{"name": "t", "deep": #}]}"#, 3),
+            (Method::POST, "/connections", r#"{"name": "c", "params": [{"name": "p", "value": #}]}"#, 3),
+            (Method::POST, "/sessions", r#"{"sessionId": "s", "deep": #}"#, 1),
+            (Method::POST, "/sessions/s", r#"{"state": {"k": #}}"#, 2),
+            (Method::POST, "/secrets/k", "#", 0),
+            (Method::POST, "/actions?actionType=job", r#"{"name": "a", "deep": #}"#, 1),
+        ] {
+            let deep = levels - around;
+            let body = body.replace('#', &format!("{}{}", "[".repeat(deep), "]".repeat(deep)));
+            let sent = local.request(method, &crate::support::project(path)).body(body).send().await.unwrap();
+            assert_eq!(sent.status(), if levels == 100 { 200 } else { 400 }, "{levels} {path}");
+        }
+        for path in
+            ["/experiments", "/experiments/e/runs", "/models", "/types", "/connections", "/sessions", "/secrets/k"]
+        {
+            local.read(path).await;
+        }
+        for path in ["/experiments/e/runs/r", "/sessions/s", "/actions", "/tasks"] {
+            local.read(path).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_experiment_is_refused() {
     let local = Local::start().await;
     for body in [json!({}), json!([]), json!({"name": 1}), json!({"name": ""}), json!({"name": "a\u{0}b"})] {

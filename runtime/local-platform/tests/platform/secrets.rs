@@ -86,6 +86,10 @@ async fn keys_and_bodies_that_are_none_are_refused() {
         assert_eq!(refused.status(), 400, "{body}");
         assert!(!refused.text().await.unwrap().contains("top"));
     }
+    for body in ["1e400", r#"{"value": [-1e999]}"#, r#""\ud800""#] {
+        let refused = local.request(Method::POST, &project("/secrets/k")).body(body).send().await.unwrap();
+        assert_eq!(refused.status(), 400, "{body}");
+    }
     let large = "s".repeat(500 << 10);
     let (status, answer) = local.call(Method::POST, "/secrets/k", Some(large.into())).await;
     assert_eq!((status, &answer["success"]), (413, &json!(false)));

@@ -129,6 +129,8 @@ async fn what_is_no_session_is_refused() {
     for body in [json!({}), json!({"state": [1]}), json!({"state": null}), json!(["state"])] {
         assert_eq!(local.call(Method::POST, "/sessions/s", Some(body.clone())).await.0, 400, "{body}");
     }
+    let (status, answer) = local.call(Method::GET, "/sessions/s?key=a&key=b", None).await;
+    assert_eq!((status, &answer["success"]), (400, &json!(false)));
     let large = json!({"state": {"k": "x".repeat(500 << 10)}});
     assert_eq!(local.call(Method::POST, "/sessions/s", Some(large)).await.0, 413);
     assert_eq!(local.read("/sessions/s").await["state"], json!({}));
