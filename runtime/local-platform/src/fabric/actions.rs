@@ -2,12 +2,12 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST P/actions` | saves it under its `name`; `actionType` of the query is its `actionType`; one of the type `job` is a task as well |
+//! | `POST P/actions` | saves it under its `name`; its `actionType` is that of the query, or its own, or its `type`; a `job` is a task too |
 //! | `GET P/actions` | `actions`, for the usual parameters of lists |
 //! | `GET P/actions/{name}` | the action, as `action` |
 //! | `DELETE P/actions/{name}` | removes it and its task |
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use crate::backend::Backend;
 use crate::body::JsonBody;
 use crate::name::Project;
 use crate::principals::Caller;
-use crate::query::ListQuery;
+use crate::query::{ListQuery, Parameters};
 use crate::records::{Collection, Lookup};
 
 const ACTIONS: Collection<Document> = Collection::new("actions");
@@ -42,12 +42,13 @@ async fn save(
     State(backend): State<Backend>,
     project: Project,
     caller: Caller,
-    Query(Kind { action_type }): Query<Kind>,
+    Parameters(Kind { action_type }): Parameters<Kind>,
     JsonBody(mut fields): JsonBody<Fields>,
 ) -> Result<Json<Value>, Refusal> {
     let name = documents::name_in("action", &fields)?;
-    if let Some(kind) = action_type {
-        fields.insert("actionType".to_owned(), kind.into());
+    let own = || fields.get("actionType").or_else(|| fields.get("type")).cloned();
+    if let Some(kind) = action_type.map(Value::from).or_else(own) {
+        fields.insert("actionType".to_owned(), kind);
     }
     let stamp = Stamp::of(&caller);
     let saved = backend.records.write(move |changes| {

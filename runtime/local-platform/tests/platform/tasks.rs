@@ -58,7 +58,7 @@ async fn a_deployed_job_is_a_task() {
 async fn actions_are_listed_described_and_deleted() {
     let local = Local::start().await;
     local.save("/actions?actionType=job", json!({"name": "acme/etl", "image": "one"})).await;
-    local.save("/actions", json!({"name": "acme/etl", "actionType": "job", "image": "two"})).await;
+    local.save("/actions", json!({"name": "acme/etl", "type": "job", "image": "two"})).await;
     let listed = local.read("/actions").await;
     assert_eq!((&listed["success"], each(&listed["actions"], "name")), (&json!(true), vec!["acme/etl"]));
     let described = local.read("/actions/acme%2Fetl").await;
