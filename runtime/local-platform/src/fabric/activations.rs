@@ -58,6 +58,9 @@ pub(crate) struct Activation {
     /// Whether the response is a message that the skill has sent.
     #[serde(default)]
     pub(crate) is_message: bool,
+    /// Whether it is a task as well.
+    #[serde(default)]
+    pub(crate) is_job: bool,
 }
 
 impl Activation {
@@ -66,6 +69,7 @@ impl Activation {
         let mut shown = serde_json::to_value(self).unwrap_or_default();
         if let Some(fields) = shown.as_object_mut() {
             fields.remove("isMessage");
+            fields.remove("isJob");
             fields.insert("activationId".to_owned(), self.request_id.as_str().into());
             if let Some(detail) = self.error.as_ref().and_then(|error| error.get("detail")) {
                 fields.insert("message".to_owned(), detail.clone());
@@ -122,7 +126,7 @@ impl UnderWay {
     }
 
     /// Cancels an invocation; whether there is one.
-    fn cancel(&self, id: &str) -> bool {
+    pub(super) fn cancel(&self, id: &str) -> bool {
         self.lock().get(id).map(CancellationToken::cancel).is_some()
     }
 }
@@ -232,13 +236,25 @@ async fn find(
     Ok(Json(shown))
 }
 
+/// The invocations of jobs in a project.
+pub(super) async fn jobs(backend: &Backend, project: &Project) -> Result<Vec<Activation>, Refusal> {
+    let project = project.clone();
+    let mut all = recorded(backend, move |records| records.list(ACTIVATIONS, project.as_str())).await?;
+    all.retain(|activation| activation.is_job);
+    Ok(all)
+}
+
 async fn get_one(backend: &Backend, project: Project, id: String) -> Result<Activation, Refusal> {
-    let wanted = id.clone();
+    let found = find_one(backend, project, id.clone()).await?;
+    found.ok_or_else(|| Refusal::not_found(format!("activation {id}")))
+}
+
+pub(super) async fn find_one(backend: &Backend, project: Project, id: String) -> Result<Option<Activation>, Refusal> {
     let found = recorded(backend, move |records| {
-        let found = records.get(ACTIVATIONS, project.as_str(), &wanted)?;
-        Ok(found.map(|activation| (wanted, activation)).into_iter().collect())
+        let found = records.get(ACTIVATIONS, project.as_str(), &id)?;
+        Ok(found.map(|activation| (id, activation)).into_iter().collect())
     });
-    found.await?.pop().ok_or_else(|| Refusal::not_found(format!("activation {id}")))
+    Ok(found.await?.pop())
 }
 
 async fn cancel(

@@ -176,6 +176,7 @@ impl Invocation {
             response: Value::Null,
             error: None,
             is_message: false,
+            is_job: route.runtime == Runtime::Job,
         };
         let message = json!({
             "activationId": id,

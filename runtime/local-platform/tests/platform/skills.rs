@@ -245,6 +245,53 @@ async fn an_invocation_can_be_cancelled() {
 }
 
 #[tokio::test]
+async fn an_invoked_job_is_a_task() {
+    let stage = Stage::set().await;
+    let tasks = "/fabric/v4/projects/local/tasks";
+    let task = async |name: &str| stage.get(&format!("{tasks}/{name}")).await.1;
+    let id_of = |activation: &Value| activation["activationId"].as_str().unwrap().to_owned();
+    stage.invoke("daemon", json!({"payload": {}})).await;
+    assert_eq!(stage.get(tasks).await.1["tasks"], json!([]));
+
+    let done = id_of(&stage.invoke("job", json!({"payload": {"who": "you"}})).await);
+    let failed = id_of(&stage.invoke("job", json!({"payload": {"fail": "out of\ngreetings"}})).await);
+    let (_, running) = stage.post(&format!("{INVOKE}/acme/greet/inputs/job"), json!({"payload": {"wait": true}})).await;
+    let running = id_of(&running);
+    stage.host.begun.notified().await;
+    let listed = stage.get(&format!("{tasks}?filter=%7B%22skillName%22%3A%22acme%2Fgreet%22%7D")).await.1;
+    let names = listed["tasks"].as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), [&*running, &failed, &done]);
+    for (name, state) in [(&running, "RUNNING"), (&failed, "FAILED"), (&done, "SUCCEEDED")] {
+        let task = task(name).await;
+        assert_eq!((&task["state"], &task["task"]["state"]), (&json!(state), &json!(state)));
+        assert_eq!((&task["activationId"], &task["jobType"]), (&json!(name), &json!("job")));
+        assert_eq!(task["endTime"].is_null(), *name == running);
+    }
+    let logs = async |name: &str| stage.get(&format!("{tasks}/{name}/logs")).await.1["logs"].clone();
+    assert_eq!(logs(&running).await, json!([]));
+    assert!(logs(&failed).await[0].as_str().unwrap().contains(&failed));
+    let followed = stage.local.get(&format!("{tasks}/{failed}/logs?follow=true")).await.text().await.unwrap();
+    assert!(followed.lines().all(|line| line.is_empty() || line.starts_with("data: ")), "{followed}");
+    assert!(followed.ends_with("data: greetings\n\n"), "{followed}");
+    for what in ["pause", "resume"] {
+        assert_eq!(stage.post(&format!("{tasks}/{running}/{what}"), json!({})).await.0, 409);
+    }
+
+    // What runs is cancelled, and the activations are there still.
+    for name in [&running, &done] {
+        let removed = stage.local.request(Method::DELETE, &format!("{tasks}/{name}")).send().await.unwrap();
+        assert_eq!((removed.status().as_u16(), &body(removed).await["success"]), (200, &json!(true)));
+        assert_eq!(stage.get(&format!("{tasks}/{name}")).await.0, 404);
+        let again = stage.local.request(Method::DELETE, &format!("{tasks}/{name}")).send().await.unwrap();
+        assert_eq!(again.status(), 404);
+    }
+    assert_eq!(stage.ended(&running).await["status"], "CANCELLED");
+    assert_eq!(stage.ended(&done).await["status"], "COMPLETED");
+    let left = stage.get(tasks).await.1;
+    assert_eq!((left["tasks"].as_array().unwrap().len(), &left["tasks"][0]["name"]), (1, &json!(failed)));
+}
+
+#[tokio::test]
 async fn a_platform_that_stops_cancels_what_runs() {
     let stage = Stage::set().await;
     let (_, answer) = stage.post(&format!("{INVOKE}/acme/greet/inputs/job"), json!({"payload": {"wait": true}})).await;
