@@ -30,6 +30,7 @@
 //! | `GET`, `HEAD P/content/{key}` | the stored bytes, or only their length and type |
 //! | `DELETE P/content/{key}` | removes them |
 //! | `GET P/content?filter=&limit=&skip=` | the stored keys that begin with `filter`, sorted |
+//! | `P/secrets`, `P/connections`, `P/sessions`, `P/types`, `P/models`, `P/experiments`, `P/tasks`, `P/actions` | what clients save there: see the modules of `fabric` that have these names |
 //! | `GET /api/v1/token/inspect`, `/api/v1/projects/{project}/...` | identity and access management: see `iam` |
 //!
 //! A list opens every file of the project, so it is meant for local sizes.

@@ -6,6 +6,8 @@ mod connections;
 mod content;
 #[path = "client/experiments.rs"]
 mod experiments;
+#[path = "client/info.rs"]
+mod info;
 #[path = "client/models.rs"]
 mod models;
 #[path = "client/secrets.rs"]
