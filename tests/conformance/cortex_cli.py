@@ -16,6 +16,7 @@ TIMEOUTS = {f"CORTEX_TIMEOUT_{step}": "20000" for step in ("LOOKUP", "CONNECT", 
 # It asks a package registry whether it is the newest. Nothing listens here, so that it is told at once that this cannot
 # be known.
 NO_REGISTRY = {"HTTPS_PROXY": "http://127.0.0.1:1"}
+UNKNOWN_NEWEST = "Warning unable to check for cortex-cli update: Unable to determine CLI available versions\n"
 
 
 def program() -> str | None:
@@ -55,7 +56,7 @@ class CortexCli:
     def __call__(self, *arguments: object, code: int = 0, environment: dict[str, str] | None = None) -> Ran:
         """Runs a command, which must exit with this code."""
         ran = self.binary(*arguments, environment=environment)
-        text = Ran(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+        text = Ran(ran.returncode, ran.stdout.decode(), ran.stderr.decode().replace(UNKNOWN_NEWEST, ""))
         assert text.code == code, f"cortex {arguments} exited with {text.code}\n{text.stdout}\n{text.stderr}"
         return text
 

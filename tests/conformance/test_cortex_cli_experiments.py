@@ -114,4 +114,5 @@ def test_runs_of_a_model_are_those_of_its_experiments(cli, experiment, name):
     run = create_run(cli, experiment)
     listed = cli("models", "list-runs", name, "--json").json()
     assert [(one["runId"], one["experimentName"]) for one in listed] == [(run, experiment)]
-    assert run in cli("models", "list-runs", name).stdout
+    # The table has no room for all of the id.
+    assert run[:20] in cli("models", "list-runs", name).stdout
