@@ -1,6 +1,7 @@
 """What the Python client of Fabric makes of faults, which the platform makes on request (fabric-api section 1)."""
 
 import io
+import time
 
 import pytest
 from cortex import Cortex
@@ -49,6 +50,16 @@ def test_a_token_is_refused_for_the_reason_that_was_given(cortex_of):
     with pytest.raises(AuthenticationHeaderError, match="Authentication error: on holiday"):
         cortex.models.list_models()
     assert cortex.models.list_models() == []
+
+
+def test_a_token_that_is_too_old_is_expired(platform_with):
+    platform = platform_with("--token-ttl=1h")
+    long_ago = int(time.time()) - 7200
+    old = platform.administrator.token(iat=long_ago, nbf=long_ago)
+    with pytest.raises(AuthenticationHeaderError, match="expired"):
+        Cortex.client(api_endpoint=platform.url, project=PROJECT, token=old).models.list_models()
+    new = Cortex.client(api_endpoint=platform.url, project=PROJECT, token=platform.administrator.token())
+    assert new.models.list_models() == []
 
 
 def test_a_download_that_is_cut_is_noticed(cortex_of):

@@ -139,11 +139,28 @@ def test_a_body_over_the_limit_is_refused(cortex):
     assert refused.value.response.status_code == 413
 
 
+@covers("skills: invoke, sync")
+def test_a_skill_that_fails_says_why(cortex):
+    answer = cortex.skills.invoke("word-count", "request", {"test": "one two"}, {}, sync=True)
+    assert answer["success"] is False
+    assert answer["activationId"]
+    assert "text" in answer["message"]
+
+
 @covers("skills: send_message")
 @pytest.mark.parametrize("message", [{"found": []}, "text", ["a"], None])
-def test_a_message_is_sent_to_an_output(cortex, message):
+def test_a_message_is_sent_to_an_output(cortex, requested, message):
     activation = cortex.skills.invoke("word-count", "request", TEXT, {})["activationId"]
-    assert cortex.skills.send_message(activation, "channel-1", "response", message)["success"] is True
+    for sent in ["the first", message]:
+        assert cortex.skills.send_message(activation, "channel-1", "acme/other", sent)["success"] is True
+    # The last message is the response, before the job has ended and after that.
+    assert requested("GET", f"activations/{activation}")["response"] == message
+
+
+@covers("skills: send_message")
+def test_a_message_for_no_activation_is_not_found(cortex, name):
+    with pytest.raises(SendMessageException, match="Send message failed 404"):
+        cortex.skills.send_message(name, "channel-1", "response", {})
 
 
 @covers("skills: send_message")
