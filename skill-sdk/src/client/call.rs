@@ -49,8 +49,10 @@ pub(super) struct Head {
 pub(crate) enum Wait {
     /// For calls that are short: the whole answer must have come in the time of a call. It is read before it is given out.
     Whole,
-    /// For transfers, which take as long as they take: each step of them has the time of a call. The answer is given out when
-    /// its head is there.
+    /// For what is sent, which takes as long as it takes: each step of it has the time of a call. The answer is read before it is
+    /// given out.
+    Upload,
+    /// As [`Upload`](Self::Upload), but for what is received: the answer is given out when its head is there.
     Idle,
 }
 

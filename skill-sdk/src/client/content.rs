@@ -85,7 +85,7 @@ impl Content {
         let url = self.url(key)?;
         let content_type = HeaderValue::from_str(content_type)
             .map_err(|_| Error::new(Code::SkillFailed, format!("{content_type:?} cannot be the type of content")))?;
-        let call = Call::post(url, format!("cannot upload `{key}`")).wait(Wait::Idle);
+        let call = Call::post(url, format!("cannot upload `{key}`")).wait(Wait::Upload);
         self.client.accepted(call.header(CONTENT_TYPE, content_type).body(body)).await
     }
 
@@ -107,7 +107,7 @@ impl Content {
         let call = Call::post(self.client.project_url(["content"]), format!("cannot upload `{key}`"));
         let (file_name, content_type) = (file_name.to_owned(), content_type.to_owned());
         let form = Form { text: ("key", key), name: "content", file_name, content_type };
-        self.client.accepted(call.wait(Wait::Idle).body(body).form(form)).await
+        self.client.accepted(call.wait(Wait::Upload).body(body).form(form)).await
     }
 
     /// Stores what a reader gives under a key, replacing what was there, without holding it in memory.

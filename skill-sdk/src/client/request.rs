@@ -201,7 +201,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Sends it, and fails unless the answer is a success. That of a short call is read.
+    /// Sends it, and fails unless the answer is a success. That of a call that receives nothing large is read.
     async fn send(&self, call: &mut Call) -> Result<Response, Failure> {
         let progress = Progress::new();
         let response = self.exchange(call, &progress).await?;
@@ -212,7 +212,7 @@ impl Attempt<'_> {
             return Err(refusal);
         }
         match call.head.wait {
-            Wait::Whole => response.read_ahead().await,
+            Wait::Whole | Wait::Upload => response.read_ahead().await,
             Wait::Idle => Ok(response),
         }
     }

@@ -150,6 +150,11 @@ async fn a_connection_that_breaks_is_tried_again_where_that_is_safe() {
         let server = Faulty::start(faults).await;
         let error = upload(&server.client()).await.unwrap_err();
         assert_eq!((error.code(), server.connections()), (Code::PlatformUnavailable, 1), "{error}");
+
+        // An artifact takes the place of what is there, so it may be sent again.
+        let server = Faulty::start(faults).await;
+        server.client().experiments().runs("e").log_artifact("r", "a", "hello").await.unwrap();
+        assert_eq!(server.connections(), 2);
     }
 }
 

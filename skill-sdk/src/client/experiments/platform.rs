@@ -123,7 +123,7 @@ impl Platform {
     pub(super) async fn save_artifact(&self, run: RunName<'_>, name: &str, artifact: Body) -> Result<(), Error> {
         let call = Call::put(self.artifact_url(run, name), format!("cannot save artifact `{name}` of {run}"));
         let call = call.header(CONTENT_TYPE, HeaderValue::from_static(OCTET_STREAM)).body(artifact);
-        self.client.done(call.wait(Wait::Idle)).await
+        self.client.done(call.wait(Wait::Upload)).await
     }
 
     pub(super) async fn artifact(&self, run: RunName<'_>, name: &str) -> Result<Download, Error> {
