@@ -6,6 +6,8 @@ mod connections;
 mod content;
 #[path = "client/experiments.rs"]
 mod experiments;
+#[path = "client/faults.rs"]
+mod faults;
 #[path = "client/info.rs"]
 mod info;
 #[path = "client/models.rs"]
