@@ -56,7 +56,7 @@
 //! | `lock` | held while a platform runs on the folder |
 //!
 //! What was acknowledged is on disk: it survives the end of the process and of the machine. Records are in [`redb`], because it is
-//! transactional, one file, and written in Rust: this crate is part of a program that every job starts, and SQLite would bring a C
+//! transactional, one file, and written in Rust: this crate is part of a program that every job starts, and `SQLite` would bring a C
 //! library of twice its size for queries that nobody asks. Filters and orders of lists are worked out here, so that a list reads
 //! all records of its kind and project: that is meant for local sizes.
 //!

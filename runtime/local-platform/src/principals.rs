@@ -36,7 +36,7 @@ pub(crate) struct Principal {
     pub(crate) groups: Vec<String>,
     /// Whether it may do everything.
     pub(crate) is_administrator: bool,
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970; of the administrator, when the platform started.
     pub(crate) created: u64,
     pub(crate) key: DecodingKey,
     /// What `kid` may say of the key: its own id, if it has one, and its thumbprint.
@@ -84,7 +84,7 @@ impl Principals {
             name: access.username.clone(),
             groups: Vec::new(),
             is_administrator: true,
-            created: 0,
+            created: milliseconds(),
             key: DecodingKey::from_ed_components(&access.public).map_err(StorageError::new)?,
             key_ids: access.kid.iter().chain([&access.thumbprint]).cloned().collect(),
         };
@@ -156,6 +156,11 @@ impl Principals {
     }
 }
 
+/// Now, in milliseconds since 1970.
+fn milliseconds() -> u64 {
+    u64::try_from(now().as_millis()).unwrap_or(u64::MAX)
+}
+
 fn principal(name: &str, record: &Record) -> Result<Principal, StorageError> {
     let unusable = || StorageError::new(format!("principal {name} has no usable key"));
     let thumbprint = access::key_bytes(&record.x).and_then(|_| access::thumbprint(&record.x));
@@ -198,8 +203,7 @@ async fn add(
     for group in &added.groups {
         check_name("group", group)?;
     }
-    let created_at = u64::try_from(now().as_millis()).unwrap_or(u64::MAX);
-    let record = Record { x: added.x, groups: added.groups, created_at, pat: added.pat };
+    let record = Record { x: added.x, groups: added.groups, created_at: milliseconds(), pat: added.pat };
     backend.principals.add(&backend.records, &added.name, record).await?;
     let (url, project) = (&*backend.url, access::PROJECT);
     Ok(success(json!({

@@ -12,7 +12,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
 use crate::name::Project;
-use crate::query::ListQuery;
+use crate::query::{ListQuery, Parameters};
 use crate::records::{Collection, Lookup, Snapshot, StorageError};
 
 pub(crate) const ACTIVATIONS: Collection<Activation> = Collection::new("activations");
@@ -179,7 +179,7 @@ impl Narrowing {
 async fn list(
     State(backend): State<Backend>,
     project: Project,
-    Query(narrowing): Query<Narrowing>,
+    Parameters(narrowing): Parameters<Narrowing>,
     query: ListQuery,
 ) -> Result<Json<Value>, Refusal> {
     let all = recorded(&backend, move |records| records.list(ACTIVATIONS, project.as_str())).await?;
@@ -218,7 +218,7 @@ async fn find(
     State(backend): State<Backend>,
     project: Project,
     Path(Named { id }): Path<Named>,
-    Query(query): Query<Report>,
+    Parameters(query): Parameters<Report>,
 ) -> Result<Json<Value>, Refusal> {
     let activation = get_one(&backend, project, id).await?;
     let mut shown = activation.shown();

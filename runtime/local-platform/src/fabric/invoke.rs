@@ -1,7 +1,8 @@
 //! `skillinvoke`: runs a skill and records what comes of it (fabric-invocation section 6).
 //!
 //! `POST P/skillinvoke/{skill}/inputs/{input}?sync=true|false` with `{"payload": ..., "properties": {...}, "sessionId": "..."}`, all of them
-//! optional. The definition of the skill says which action, runtime and output the input leads to. The action runs here if the
+//! optional. Without a session of the caller's the invocation has one of its own, which is called like the activation. The
+//! definition of the skill says which action, runtime and output the input leads to. The action runs here if the
 //! platform was started with a skill of its name, or of the skill's, or with one skill alone, as a host runs it (design section 7).
 //!
 //! The answer is `{"success": true, "activationId": "..."}`, and with `sync=true` the whole record of the activation. A skill that failed is
@@ -11,7 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
@@ -24,7 +25,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::activations::{ACTIVATIONS, Activation, Begun, CANCELLED, PROJECTS, RUNNING};
+use super::documents::Stamp;
 use super::path::{Below, name_of};
+use super::sessions;
 use super::skills::{self, Definition, Route, Runtime};
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
@@ -32,6 +35,7 @@ use crate::body::JsonBody;
 use crate::name::Project;
 use crate::options::Limits;
 use crate::principals::Caller;
+use crate::query::Parameters;
 use crate::records::{Lookup, StorageError};
 use crate::skills::{Invoked, SkillHost};
 
@@ -86,7 +90,7 @@ async fn invoke(
     State(backend): State<Backend>,
     caller: Caller,
     below: Below,
-    Query(query): Query<Synchronous>,
+    Parameters(query): Parameters<Synchronous>,
     JsonBody(asked): JsonBody<Asked>,
 ) -> Result<Json<Value>, Refusal> {
     let (skill, input) = names(&below.words())?;
@@ -125,7 +129,7 @@ impl Invocation {
     async fn prepare(
         backend: &Backend,
         project: Project,
-        Caller(caller): Caller,
+        caller: Caller,
         skill: String,
         input: String,
         asked: Asked,
@@ -157,7 +161,7 @@ impl Invocation {
 
         // Their order is that of the invocations.
         let id = Uuid::now_v7().to_string();
-        let token = backend.tokens.mint_for(&caller, TOKEN);
+        let token = backend.tokens.mint_for(&caller.0, TOKEN);
         let token = token.map_err(|error| Refusal::internal("no token can be made", &error))?;
         let activation = Activation {
             success: true,
@@ -167,7 +171,7 @@ impl Invocation {
             output_name: route.output,
             channel_id: Uuid::new_v4().to_string(),
             project_id: project.as_str().to_owned(),
-            username: caller.name.clone(),
+            username: caller.0.name.clone(),
             session_id: session_id.filter(|id| !id.is_empty()).unwrap_or_else(|| id.clone()),
             payload,
             start: Timestamp::now().as_millisecond(),
@@ -195,8 +199,9 @@ impl Invocation {
         let cancelled = backend.stop.child_token();
         // Before there is a record that says that it runs.
         let begun = backend.under_way.begin(&id, cancelled.clone());
-        let recorded = activation.clone();
+        let (recorded, stamp) = (activation.clone(), Stamp::of(&caller));
         let written = backend.records.write(move |changes| {
+            sessions::begin(changes, &recorded.project_id, &recorded.session_id, &stamp)?;
             changes.put(PROJECTS, "", &recorded.request_id, &recorded.project_id)?;
             changes.put(ACTIVATIONS, &recorded.project_id, &recorded.request_id, &recorded)
         });

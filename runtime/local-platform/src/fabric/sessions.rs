@@ -8,7 +8,7 @@
 //! | `POST P/sessions/{id}` | puts the keys of `state` into its data, beside those that are there |
 //! | `DELETE P/sessions/{id}` | removes it |
 //!
-//! A session lives for its `ttl` from its start on, however it is used, and is not found from then on.
+//! An invocation without a session has one of its own, which begins with it. A session lives for its `ttl` from its start on, however it is used, and is not found from then on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,6 +87,34 @@ fn remove(changes: &mut Changes<'_, '_>, project: &str, id: &str) -> Result<(), 
     Ok(())
 }
 
+/// Starts the session of an invocation, unless it lives.
+pub(super) fn begin(changes: &mut Changes<'_, '_>, project: &str, id: &str, stamp: &Stamp) -> Result<(), StorageError> {
+    let before = changes.get(SESSIONS, project, id)?;
+    if before.is_some_and(|before| before.is_alive(now())) {
+        return Ok(());
+    }
+    remove(changes, project, id)?;
+    let mut fields = Fields::new();
+    stamp_on(&mut fields, id, 900.into(), stamp);
+    fields.insert("description".to_owned(), "The session of an invocation".into());
+    #[expect(clippy::cast_possible_truncation, reason = "whole seconds")]
+    let expires = now().saturating_add(DEFAULT_TTL as i64 * 1000);
+    changes.put(SESSIONS, project, id, &Session { project: project.to_owned(), id: id.to_owned(), expires, fields })
+}
+
+/// Says of a session what the platform says of all.
+fn stamp_on(fields: &mut Fields, id: &str, ttl: Value, stamp: &Stamp) {
+    for (field, value) in [
+        ("sessionId", id.into()),
+        ("ttl", ttl),
+        ("createdAt", stamp.at.as_str().into()),
+        ("updatedAt", stamp.at.as_str().into()),
+        ("createdBy", stamp.by.as_str().into()),
+    ] {
+        fields.insert(field.to_owned(), value);
+    }
+}
+
 async fn save(
     State(backend): State<Backend>,
     Extension(last_sweep): Extension<LastSweep>,
@@ -113,15 +141,7 @@ async fn save(
     // A conversion stays within what the type holds, which is for ever.
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds are enough")]
     let expires = now().saturating_add((seconds * 1000.0).ceil() as i64);
-    for (field, value) in [
-        ("sessionId", id.as_str().into()),
-        ("ttl", ttl),
-        ("createdAt", stamp.at.as_str().into()),
-        ("updatedAt", stamp.at.as_str().into()),
-        ("createdBy", stamp.by.as_str().into()),
-    ] {
-        fields.insert(field.to_owned(), value);
-    }
+    stamp_on(&mut fields, &id, ttl, &stamp);
     fields.remove("success");
     let saved = backend.records.write(move |changes| {
         let (project, before) = (project.as_str(), changes.get(SESSIONS, project.as_str(), &id)?);

@@ -11,7 +11,7 @@
 //! | `GET`, `POST S/{name}/deploy`, `/undeploy` | `message`, and the skill's `deployStatus`; with `dryrun=true` nothing is changed |
 //! | `GET S/{name}/action/{action}/logs` | `logs`, a line for each invocation that ended; with `raw=true` as text |
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -27,7 +27,7 @@ use crate::backend::Backend;
 use crate::body::JsonBody;
 use crate::name::{Project, check_name};
 use crate::principals::Caller;
-use crate::query::ListQuery;
+use crate::query::{ListQuery, Parameters};
 use crate::records::{Collection, Lookup, StorageError};
 
 pub(crate) use definition::{Definition, Route, Runtime};
@@ -152,7 +152,7 @@ async fn named(
     State(backend): State<Backend>,
     method: Method,
     below: Below,
-    Query(query): Query<Describing>,
+    Parameters(query): Parameters<Describing>,
 ) -> Result<Response, Refusal> {
     let (name, asked) = asked(&below.words())?;
     let project = below.project;

@@ -167,6 +167,14 @@ async fn a_message_holds_what_a_skill_needs() {
 
     let without = stage.invoke("job", json!({"payload": null, "properties": null})).await;
     assert_eq!(without["sessionId"], without["activationId"]);
+    // The session is there for the skill to use.
+    let sessions = client.sessions();
+    for id in ["s-1", without["sessionId"].as_str().unwrap()] {
+        sessions.put(id, &json!({"greeted": true})).await.unwrap();
+        assert_eq!(sessions.get(id).await.unwrap()["greeted"], true);
+    }
+    stage.invoke("job", json!({"sessionId": "s-1"})).await;
+    assert_eq!(sessions.get("s-1").await.unwrap()["greeted"], true);
     assert_eq!(stage.last_message()["properties"], json!({"mode": "online", "key": "s3cret"}));
 }
 
@@ -338,6 +346,7 @@ async fn what_cannot_be_invoked_is_refused_with_the_reason() {
         ("acme/greet/inputs/job", json!([]), 400, "does not have the right fields"),
         ("acme/greet/inputs/job", json!({"properties": [1]}), 400, "does not have the right fields"),
         ("acme/greet/inputs/job", json!({"properties": {"x": "#SECURE.absent"}}), 400, "the secret absent"),
+        ("acme/greet/inputs/job?sync=true&sync=true&x", json!({}), 400, "duplicate field `sync`"),
     ] {
         let (found, answer) = stage.post(&invoke(path), sent).await;
         assert_eq!((found, &answer["success"]), (status, &json!(false)), "{path}");
