@@ -8,17 +8,19 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::folder::Folder;
+use writer::Write;
+
+mod writer;
 
 type KeyRef = (&'static str, &'static str, &'static str);
 type JsonRef = &'static [u8];
@@ -29,8 +31,6 @@ const RECORDS: TableDefinition<'static, KeyRef, JsonRef> = TableDefinition::new(
 const CACHE: usize = 8 << 20;
 /// Writes that may wait; their clients wait as well.
 const QUEUE: usize = 1024;
-/// Writes of one transaction.
-const BATCH: usize = 256;
 
 /// Records of one kind.
 #[derive(Debug)]
@@ -288,7 +288,7 @@ impl Records {
             let held = (Arc::clone(folder), work.token());
             let database = Arc::clone(&database);
             move || {
-                write_all(&database, queue);
+                writer::write_all(&database, queue);
                 drop(database);
                 drop(held);
             }
@@ -329,10 +329,9 @@ impl Records {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel();
-        let pending = Pending { change: Some(change), result: None, answer };
+        let (write, answered) = writer::pending(change);
         let gone = || StorageError(Box::from("the thread that writes has ended"));
-        self.writes.send(Box::new(pending)).await.map_err(|_| gone())?;
+        self.writes.send(write).await.map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone().into()))
     }
 }
@@ -359,91 +358,5 @@ fn database_file(folder: &Folder) -> std::io::Result<File> {
     }
 }
 
-/// A write that waits for its turn.
-trait Write: Send {
-    /// Makes the changes; whether they are to be kept.
-    fn run(&mut self, changes: &mut Changes<'_, '_>) -> bool;
-
-    /// Answers, once it is known whether the changes are on disk.
-    fn finish(self: Box<Self>, committed: Result<(), Arc<StorageError>>);
-}
-
-struct Pending<F, T, E> {
-    change: Option<F>,
-    result: Option<Result<T, E>>,
-    answer: oneshot::Sender<Result<T, E>>,
-}
-
-impl<F, T, E> Write for Pending<F, T, E>
-where
-    F: FnOnce(&mut Changes<'_, '_>) -> Result<T, E> + Send,
-    T: Send,
-    E: From<StorageError> + Send,
-{
-    fn run(&mut self, changes: &mut Changes<'_, '_>) -> bool {
-        let Some(change) = self.change.take() else {
-            return false;
-        };
-        // A panic of one write is our own bug, and must not end the others.
-        let result = catch_unwind(AssertUnwindSafe(|| change(changes)));
-        let result = result.unwrap_or_else(|_| Err(StorageError(Box::from("a write panicked")).into()));
-        let succeeded = result.is_ok();
-        self.result = Some(result);
-        succeeded
-    }
-
-    fn finish(self: Box<Self>, committed: Result<(), Arc<StorageError>>) {
-        let result = match (self.result, committed) {
-            (Some(Err(refused)), _) => Err(refused),
-            (_, Err(error)) => Err(StorageError(Box::new(error)).into()),
-            (Some(done), Ok(())) => done,
-            (None, Ok(())) => Err(StorageError(Box::from("a write was not tried")).into()),
-        };
-        // Whoever asked may be gone.
-        let _ = self.answer.send(result);
-    }
-}
-
-/// Writes until nobody can ask for more.
-fn write_all(database: &Database, mut queue: mpsc::Receiver<Box<dyn Write>>) {
-    while let Some(first) = queue.blocking_recv() {
-        let mut batch = vec![first];
-        while batch.len() < BATCH
-            && let Ok(next) = queue.try_recv()
-        {
-            batch.push(next);
-        }
-        let committed = write_batch(database, &mut batch).map_err(Arc::new);
-        for write in batch {
-            write.finish(committed.clone());
-        }
-    }
-}
-
-fn write_batch(database: &Database, batch: &mut [Box<dyn Write>]) -> Result<(), StorageError> {
-    let transaction = database.begin_write()?;
-    let mut changed = false;
-    {
-        let mut table = transaction.open_table(RECORDS)?;
-        for write in batch {
-            let mut of_this = Changes { table: &table, pending: BTreeMap::new() };
-            if !write.run(&mut of_this) {
-                continue;
-            }
-            for ((collection, project, name), json) in of_this.pending {
-                changed = true;
-                let key = (collection.as_str(), project.as_str(), name.as_str());
-                match json {
-                    Some(json) => drop(table.insert(key, json.as_slice())?),
-                    None => drop(table.remove(key)?),
-                }
-            }
-        }
-    }
-    if changed {
-        transaction.commit()?;
-    } else {
-        transaction.abort()?;
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;
