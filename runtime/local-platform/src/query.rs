@@ -281,12 +281,23 @@ fn comparable(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => match (a.as_i128(), b.as_i128()) {
             (Some(a), Some(b)) => Some(a.cmp(&b)),
-            _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
+            (Some(a), None) => Some(order_of_mixed(a, b.as_f64()?)),
+            (None, Some(b)) => Some(order_of_mixed(b, a.as_f64()?).reverse()),
+            (None, None) => a.as_f64()?.partial_cmp(&b.as_f64()?),
         },
         (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
         (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
         _ => None,
     }
+}
+
+/// The order of a whole number and a fraction. Rounding the former would make it equal to numbers that differ from each other,
+/// and lists cannot be sorted by such an order.
+fn order_of_mixed(whole: i128, fraction: f64) -> Ordering {
+    // A conversion stays within what the type holds, which is far more than the whole numbers of JSON.
+    #[expect(clippy::cast_possible_truncation, reason = "the rest is compared next")]
+    let integral = fraction.trunc() as i128;
+    whole.cmp(&integral).then_with(|| 0.0.partial_cmp(&fraction.fract()).unwrap_or(Ordering::Equal))
 }
 
 /// The order of all values: what is absent or null, numbers, texts, false and true, and the rest as equals.
@@ -375,6 +386,30 @@ mod tests {
         ] {
             assert!(Filter::read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_are_compared_as_they_are() {
+        let big = 9_007_199_254_740_993_i64;
+        let compared = |a: Value, b: Value| comparable(&a, &b).unwrap();
+        for (less, more) in [
+            (json!(2), json!(2.5)),
+            (json!(-2.5), json!(-2)),
+            (json!(-0.5), json!(0)),
+            (json!(9_007_199_254_740_992.0), json!(big)),
+            (json!(u64::MAX), json!(1e300)),
+            (json!(-1e300), json!(i64::MIN)),
+        ] {
+            assert_eq!(compared(less.clone(), more.clone()), Ordering::Less, "{less} {more}");
+            assert_eq!(compared(more.clone(), less.clone()), Ordering::Greater, "{more} {less}");
+        }
+        assert_eq!(compared(json!(2), json!(2.0)), Ordering::Equal);
+        assert_eq!(compared(json!(0), json!(-0.0)), Ordering::Equal);
+        // A sort panics when it finds that the order is none.
+        let mixed = (0..200).map(|n| if n % 3 == 0 { json!(9_007_199_254_740_992.0) } else { json!(big - n * 37 % 5) });
+        let query = ListQuery { sort: read_sort(r#"{"n": 1}"#).unwrap(), ..ListQuery::default() };
+        let sorted = query.apply(mixed.map(|n| json!({"n": n})).collect());
+        assert!(sorted.is_sorted_by(|a, b| order(a.get("n"), b.get("n")).is_le()));
     }
 
     #[test]
