@@ -1,7 +1,7 @@
 //! Where requests go: faults, the token check, and then the two APIs.
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -26,6 +26,8 @@ pub(crate) fn router(backend: Backend, faults: Faults, login: HeaderValue) -> Ro
         .merge(fabric::streams())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
+        // The limits are the platform's own: that of the library is smaller than some of them, and other text.
+        .layer(DefaultBodyLimit::disable())
         .with_state(backend.clone())
         .layer(from_fn_with_state(backend, authenticate));
     let router = if faults.is_empty() { router } else { router.layer(from_fn_with_state(faults, fault::inject)) };

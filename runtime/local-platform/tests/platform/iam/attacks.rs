@@ -35,6 +35,11 @@ async fn a_packed_body_is_one_like_another_and_a_bomb_is_too_large() {
     let bomb = gzip(&vec![b' '; (16 << 20) + 1]);
     assert!(bomb.len() < 100_000);
     assert_refused(&post_packed(&local, "securitycategories", bomb).await, 413, &json!({}));
+    // A thousand groups have room.
+    let large = json!({"items": [{"name": "large", "note": "x".repeat(4 << 20)}]});
+    let owner = administrator(&local);
+    assert_eq!(owner.post("securitycategories", &large).await.0, 200);
+    assert_eq!(owner.post("securitycategories/delete", &json!({"items": [2]})).await.0, 200);
     for broken in [new.into_bytes(), gzip(b"{\"items\": [{\"name\": \"cut\"}]}")[..20].to_vec(), Vec::new()] {
         assert_refused(&post_packed(&local, "securitycategories", broken).await, 400, &json!({}));
     }
