@@ -2,9 +2,11 @@
 
 use std::fmt::{self, Display};
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::answer::Refusal;
 
@@ -23,6 +25,19 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
         Err(Refusal::bad_request(format!("the name of the {what} holds a control character")))
     } else {
         Ok(())
+    }
+}
+
+/// The named parts of a path, decoded. Those that are not UTF-8 are refused in the form of the API.
+pub(crate) struct Segments<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segments<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let segments: Result<Path<T>, PathRejection> = Path::from_request_parts(parts, state).await;
+        let Path(segments) = segments?;
+        Ok(Self(segments))
     }
 }
 
@@ -59,7 +74,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Project {
         struct Named {
             project: String,
         }
-        let Path(Named { project }) = Path::from_request_parts(parts, state).await?;
+        let Segments(Named { project }) = Segments::from_request_parts(parts, state).await?;
         Self::new(&project)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::routing::{delete, get};
@@ -20,7 +20,7 @@ use crate::access::{self, Access};
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
 use crate::body::JsonBody;
-use crate::name::check_name;
+use crate::name::{Segments, check_name};
 use crate::records::{Collection, Lookup, Records, StorageError};
 use crate::token::now;
 
@@ -223,7 +223,7 @@ async fn list(State(backend): State<Backend>, caller: Caller) -> Result<Json<Val
 async fn remove(
     State(backend): State<Backend>,
     caller: Caller,
-    Path(name): Path<String>,
+    Segments(name): Segments<String>,
 ) -> Result<Json<Value>, Refusal> {
     only_administrator(&caller)?;
     backend.principals.remove(&backend.records, &name).await?;

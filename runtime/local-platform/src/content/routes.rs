@@ -2,8 +2,7 @@
 
 use axum::body::{Body, BodyDataStream};
 use axum::extract::multipart::{Field, Multipart, MultipartError};
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::map_request;
@@ -21,7 +20,8 @@ use super::store::{Entry, Object, Store, Upload};
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
 use crate::body::{self, FormBody};
-use crate::name::Project;
+use crate::name::{Project, Segments};
+use crate::query::Parameters;
 use crate::records::Changes;
 
 /// What an upload that names no type is stored with.
@@ -39,7 +39,6 @@ pub(crate) fn routes() -> Router<Backend> {
         // An empty key is refused with a reason instead of not being found.
         .route("/fabric/v4/projects/{project}/content/", object())
         .route("/fabric/v4/projects/{project}/content/{*key}", object())
-        .layer(DefaultBodyLimit::disable())
         .layer(map_request(body::limit_silence))
 }
 
@@ -60,7 +59,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let Path(names) = Path::<Names>::from_request_parts(parts, state).await?;
+        let Segments(names) = Segments::<Names>::from_request_parts(parts, state).await?;
         Ok(Self { project: Project::new(&names.project)?, key: Key::new(&names.key)? })
     }
 }
@@ -268,10 +267,9 @@ struct ListQuery {
 
 async fn list(
     State(Backend { content: store, .. }): State<Backend>,
-    project: Result<Project, Refusal>,
-    query: Result<Query<ListQuery>, QueryRejection>,
+    project: Project,
+    Parameters(query): Parameters<ListQuery>,
 ) -> Result<Json<Vec<Entry>>, Refusal> {
-    let (project, Query(query)) = (project?, query?);
     // No key begins with a slash, because uploads drop them.
     let prefix = query.filter.trim_start_matches('/').to_owned();
     let entries = store.list(&project, prefix).await?;

@@ -12,7 +12,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
-use crate::name::Project;
+use crate::name::{Project, Segments};
 use crate::query::{ListQuery, Parameters};
 use crate::records::{Collection, Lookup, Snapshot, StorageError};
 
@@ -217,7 +217,7 @@ struct Report {
 async fn find(
     State(backend): State<Backend>,
     project: Project,
-    Path(Named { id }): Path<Named>,
+    Segments(Named { id }): Segments<Named>,
     Parameters(query): Parameters<Report>,
 ) -> Result<Json<Value>, Refusal> {
     let activation = get_one(&backend, project, id).await?;
@@ -260,7 +260,7 @@ pub(super) async fn find_one(backend: &Backend, project: Project, id: String) ->
 async fn cancel(
     State(backend): State<Backend>,
     project: Project,
-    Path(Named { id }): Path<Named>,
+    Segments(Named { id }): Segments<Named>,
 ) -> Result<Json<Value>, Refusal> {
     let activation = get_one(&backend, project, id.clone()).await?;
     let message = if backend.under_way.cancel(&id) {

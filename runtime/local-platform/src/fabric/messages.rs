@@ -1,7 +1,7 @@
 //! Messages that a skill sends while it runs (fabric-invocation section 6, `send_message`):
 //! `POST /internal/messages/{activation}/{channel}/{output}`. What was sent last is the response of the activation, also after it has ended.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::activations::{ACTIVATIONS, PROJECTS};
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
 use crate::body::JsonBody;
-use crate::name::check_name;
+use crate::name::{Segments, check_name};
 use crate::records::Lookup;
 
 pub(crate) fn routes() -> Router<Backend> {
@@ -19,7 +19,7 @@ pub(crate) fn routes() -> Router<Backend> {
 
 async fn send(
     State(backend): State<Backend>,
-    Path((id, channel, output)): Path<(String, String, String)>,
+    Segments((id, channel, output)): Segments<(String, String, String)>,
     JsonBody(message): JsonBody<Value>,
 ) -> Result<Json<Value>, Refusal> {
     check_name("channel", &channel)?;

@@ -3,14 +3,14 @@
 
 use std::borrow::Borrow;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::FromRequestParts;
 use axum::http::Uri;
 use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use crate::answer::Refusal;
-use crate::name::{Project, check_name};
+use crate::name::{Project, Segments, check_name};
 
 /// Segments of `/fabric/v4/projects/{project}/{resource}`, with the empty one in front.
 const RESOURCE: usize = 6;
@@ -30,7 +30,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
             project: String,
             name: String,
         }
-        let Path(Names { project, name }) = Path::from_request_parts(parts, state).await?;
+        let Segments(Names { project, name }) = Segments::from_request_parts(parts, state).await?;
         check_name("resource", &name)?;
         Ok(Self { project: Project::new(&project)?, name })
     }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
@@ -16,6 +15,7 @@ use crate::answer::Refusal;
 use crate::backend::Backend;
 use crate::name::Project;
 use crate::principals::{Caller, Principal};
+use crate::query::Parameters;
 use crate::records::{Collection, Lookup, Snapshot, StorageError};
 
 mod write;
@@ -81,7 +81,7 @@ fn has_member(group: &Group, principal: &Principal) -> bool {
 }
 
 #[derive(Deserialize)]
-struct Parameters {
+struct Which {
     all: Option<String>,
 }
 
@@ -89,9 +89,8 @@ async fn list(
     State(backend): State<Backend>,
     caller: Caller,
     project: Project,
-    query: Result<Query<Parameters>, QueryRejection>,
+    Parameters(Which { all: wants_all }): Parameters<Which>,
 ) -> Result<Json<Value>, Refusal> {
-    let Query(Parameters { all: wants_all }) = query?;
     // Clients write it as Python does, or as JSON.
     let wants_all = match wants_all.map(|text| text.to_ascii_lowercase()).as_deref() {
         None | Some("false") => false,

@@ -4,8 +4,7 @@
 //! for it: what a caller may see is decided for each page.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::answer::Refusal;
+use crate::query::Parameters;
 
 const DEFAULT_LIMIT: usize = 25;
 
@@ -29,7 +29,7 @@ struct Cursor {
 }
 
 #[derive(Deserialize)]
-struct Parameters {
+struct OfPage {
     limit: Option<String>,
     cursor: Option<String>,
 }
@@ -38,8 +38,7 @@ impl<S: Send + Sync, const MOST: usize> FromRequestParts<S> for PageQuery<MOST> 
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let query: Result<Query<Parameters>, QueryRejection> = Query::from_request_parts(parts, state).await;
-        let Query(Parameters { limit, cursor }) = query?;
+        let Parameters(OfPage { limit, cursor }) = Parameters::from_request_parts(parts, state).await?;
         let limit = match limit.as_deref() {
             None => DEFAULT_LIMIT,
             Some(text) => text.parse().unwrap_or(0),

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
@@ -17,6 +16,7 @@ use crate::answer::Refusal;
 use crate::backend::Backend;
 use crate::name::{Project, check_name};
 use crate::principals::Caller;
+use crate::query::Parameters;
 use crate::records::{Collection, Lookup, StorageError};
 
 const CATEGORIES: Collection<Category> = Collection::new("iam-security-categories");
@@ -39,7 +39,7 @@ struct New {
 }
 
 #[derive(Deserialize)]
-struct Parameters {
+struct Order {
     sort: Option<String>,
 }
 
@@ -55,9 +55,8 @@ async fn list(
     caller: Caller,
     project: Project,
     page: PageQuery,
-    query: Result<Query<Parameters>, QueryRejection>,
+    Parameters(Order { sort }): Parameters<Order>,
 ) -> Result<Json<Value>, Refusal> {
-    let Query(Parameters { sort }) = query?;
     let is_reversed = match sort.map(|text| text.to_ascii_uppercase()).as_deref() {
         None | Some("ASC") => false,
         Some("DESC") => true,

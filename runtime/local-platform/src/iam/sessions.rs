@@ -5,8 +5,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::rand;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine;
@@ -22,6 +21,7 @@ use crate::answer::Refusal;
 use crate::backend::Backend;
 use crate::name::{Project, check_name};
 use crate::principals::Caller;
+use crate::query::Parameters;
 use crate::records::{Collection, Lookup, StorageError};
 use crate::token::now;
 
@@ -63,7 +63,7 @@ struct Id {
 }
 
 #[derive(Deserialize)]
-struct Parameters {
+struct Which {
     status: Option<String>,
 }
 
@@ -156,9 +156,8 @@ async fn list(
     caller: Caller,
     project: Project,
     page: PageQuery<AT_ONCE>,
-    query: Result<Query<Parameters>, QueryRejection>,
+    Parameters(Which { status }): Parameters<Which>,
 ) -> Result<Json<Value>, Refusal> {
-    let Query(Parameters { status }) = query?;
     let status = status.map(|text| text.to_ascii_uppercase());
     if status.as_deref().is_some_and(|status| !STATUSES.contains(&status)) {
         return Err(Refusal::bad_request(format!("`status` is none of {}", STATUSES.join(", "))));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use local_platform::{Options, Platform, StartError};
+use local_platform::{Limits, Options, Platform, StartError};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -107,6 +107,38 @@ async fn names_with_control_characters_and_no_end_are_refused() {
             let status = local.request(Method::POST, &path).body(sent).send().await.unwrap().status().as_u16();
             assert_eq!(status, 400, "{resource} {name:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_an_address_is_told_in_the_form_of_the_api() {
+    let local = Local::start().await;
+    let of_project = |rest: &str| format!("/fabric/v4/projects/local/{rest}");
+    for (method, path) in [
+        (Method::GET, of_project("activations?startAfter=soon")),
+        (Method::GET, of_project("activations/x?report=true&report=true")),
+        (Method::GET, of_project("activations/%FF")),
+        (Method::GET, of_project("skills/a?output=json&output=yaml")),
+        (Method::GET, of_project("content?limit=-1")),
+        (Method::POST, of_project("skillinvoke/a/inputs/b?sync=true&sync=true")),
+        (Method::POST, "/internal/messages/%FF/c/o".to_owned()),
+        (Method::DELETE, "/local-platform/v1/principals/%FF".to_owned()),
+    ] {
+        let refused = local.request(method, &path).body("{}").send().await.unwrap();
+        assert_eq!(refused.status(), 400, "{path}");
+        let said: Value = serde_json::from_slice(&refused.bytes().await.unwrap()).unwrap_or_default();
+        assert_eq!((&said["success"], said["message"].is_string()), (&json!(false), true), "{path}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_may_be_larger_than_is_usual() {
+    let limits = Limits { request: 3 << 20, ..Limits::default() };
+    let local = Local::start_with(|options| options.with_limits(limits)).await;
+    let value = json!("x".repeat((3 << 20) - 2)).to_string();
+    for (value, status) in [(format!("{value} "), 413), (value, 200)] {
+        let saved = local.request(Method::POST, "/fabric/v4/projects/local/secrets/s").body(value);
+        assert_eq!(saved.send().await.unwrap().status(), status);
     }
 }
 
