@@ -20,7 +20,7 @@ pub(crate) struct Backend {
     pub(crate) url: Arc<str>,
     pub(crate) records: Records,
     pub(crate) content: Store,
-    pub(crate) principals: Arc<Principals>,
+    pub(crate) principals: Principals,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) limits: Limits,
     pub(crate) skills: Option<Arc<dyn SkillHost>>,

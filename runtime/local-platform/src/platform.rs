@@ -141,7 +141,7 @@ struct Opening {
 }
 
 impl Opening {
-    fn open(self) -> Result<(Records, Store, Arc<Principals>, Arc<Tokens>), StartError> {
+    fn open(self) -> Result<(Records, Store, Principals, Arc<Tokens>), StartError> {
         let data = self.folder.path();
         folder::remove_leftovers(data).map_err(|source| StartError::data(data, source))?;
         let pat_path = data.join("pat.json");
@@ -152,9 +152,8 @@ impl Opening {
         if self.announce {
             records.look(|records| Principals::announce(records, &self.url)).map_err(unusable)?;
         }
-        let principals = Arc::new(principals);
         let key = |_| StartError::Key { path: pat_path.clone() };
-        let tokens = Tokens::new(&access, Arc::clone(&principals), self.token_ttl).map_err(key)?;
+        let tokens = Tokens::new(&access, principals.clone(), self.token_ttl).map_err(key)?;
         let content = Store::open(&self.folder, self.in_memory, records.clone(), self.work.clone());
         let content = content.map_err(|error| StartError::data(data.join("content"), std::io::Error::other(error)))?;
         Ok((records, content, principals, Arc::new(tokens)))

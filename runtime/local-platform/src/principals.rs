@@ -21,7 +21,7 @@ use crate::answer::{Refusal, success};
 use crate::backend::Backend;
 use crate::body::JsonBody;
 use crate::name::{Segments, check_name};
-use crate::records::{Collection, Lookup, Records, StorageError};
+use crate::records::{Changes, Collection, Lookup, Records, StorageError};
 use crate::token::now;
 
 const PRINCIPALS: Collection<Record> = Collection::new("principals");
@@ -69,8 +69,9 @@ struct Record {
     pat: Option<PathBuf>,
 }
 
-/// The principals there are. Kept in memory as well, because every request looks one up.
-pub(crate) struct Principals(RwLock<HashMap<String, Arc<Principal>>>);
+/// The principals there are. Kept in memory as well, because every request looks one up. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Principals(Arc<RwLock<HashMap<String, Arc<Principal>>>>);
 
 impl Principals {
     /// The administrator and those of the records. Blocking.
@@ -89,7 +90,7 @@ impl Principals {
             key_ids: access.kid.iter().chain([&access.thumbprint]).cloned().collect(),
         };
         all.insert(access.username.clone(), Arc::new(administrator));
-        Ok(Self(RwLock::new(all)))
+        Ok(Self(Arc::new(RwLock::new(all))))
     }
 
     /// Writes this run's URL into the personal access configs of the records, where they still are: as into `pat.json`. Blocking.
@@ -118,47 +119,49 @@ impl Principals {
 
     async fn add(&self, records: &Records, name: &str, record: Record) -> Result<(), Refusal> {
         let added = principal(name, &record).map_err(|_| Refusal::bad_request("field x is no Ed25519 public key"))?;
-        let taken = || Refusal::new(StatusCode::CONFLICT, format!("there is a principal {name} already"));
-        if self.get(name).is_some() {
-            return Err(taken());
+        if self.get(name).is_some_and(|principal| principal.is_administrator) {
+            return Err(taken(name));
         }
-        let kept = name.to_owned();
-        let is_new = records.write(move |changes| {
-            if changes.get(PRINCIPALS, "", &kept)?.is_some() {
-                return Ok::<_, StorageError>(false);
+        let (all, name) = (Arc::clone(&self.0), name.to_owned());
+        let put = move |changes: &mut Changes<'_, '_>| {
+            if changes.get(PRINCIPALS, "", &name)?.is_some() {
+                return Err(taken(&name));
             }
-            changes.put(PRINCIPALS, "", &kept, &record)?;
-            Ok(true)
-        });
-        if !is_new.await? {
-            return Err(taken());
-        }
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::new(added));
-        Ok(())
+            Ok(changes.put(PRINCIPALS, "", &name, &record)?)
+        };
+        let keep = move |(): &()| {
+            let added = Arc::new(added);
+            all.write().unwrap_or_else(PoisonError::into_inner).insert(added.name.clone(), added);
+        };
+        records.write_then(put, keep).await
     }
 
     async fn remove(&self, records: &Records, name: &str) -> Result<(), Refusal> {
-        match self.get(name) {
-            None => return Err(Refusal::not_found(format!("principal {name}"))),
-            Some(principal) if principal.is_administrator => {
-                return Err(Refusal::bad_request("the administrator cannot be removed"));
-            }
-            Some(_) => {}
+        if self.get(name).is_some_and(|principal| principal.is_administrator) {
+            return Err(Refusal::bad_request("the administrator cannot be removed"));
         }
-        let removed = name.to_owned();
-        let written = records.write(move |changes| {
-            changes.remove(PRINCIPALS, "", &removed);
-            Ok::<_, StorageError>(())
-        });
-        written.await?;
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name);
-        Ok(())
+        let (all, name) = (Arc::clone(&self.0), name.to_owned());
+        let remove = move |changes: &mut Changes<'_, '_>| {
+            if changes.get(PRINCIPALS, "", &name)?.is_none() {
+                return Err(Refusal::not_found(format!("principal {name}")));
+            }
+            changes.remove(PRINCIPALS, "", &name);
+            Ok(name)
+        };
+        let forget = move |name: &String| {
+            all.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        };
+        records.write_then(remove, forget).await.map(drop)
     }
 }
 
 /// Now, in milliseconds since 1970.
 fn milliseconds() -> u64 {
     u64::try_from(now().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn taken(name: &str) -> Refusal {
+    Refusal::new(StatusCode::CONFLICT, format!("there is a principal {name} already"))
 }
 
 fn principal(name: &str, record: &Record) -> Result<Principal, StorageError> {
@@ -197,6 +200,10 @@ async fn add(
 ) -> Result<Json<Value>, Refusal> {
     only_administrator(&caller)?;
     check_name("principal", &added.name)?;
+    // No URL can name them.
+    if matches!(added.name.as_str(), "." | "..") {
+        return Err(Refusal::bad_request("a principal cannot be called `.` or `..`"));
+    }
     if added.groups.len() > MOST_GROUPS {
         return Err(Refusal::bad_request(format!("a principal has at most {MOST_GROUPS} groups")));
     }
@@ -235,4 +242,62 @@ fn only_administrator(caller: &Caller) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::new(StatusCode::FORBIDDEN, "only the administrator may see to principals"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use tokio::sync::oneshot;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::folder::Folder;
+
+    /// Drops a request that has begun, as a server does whose client is gone, and waits until its write is done.
+    async fn break_off(records: &Records, request: impl Future<Output = Result<(), Refusal>>) {
+        // Nothing is written before the request is dropped.
+        let (begun, has_begun) = oneshot::channel();
+        let (go, may_go) = std::sync::mpsc::channel();
+        let held = records.clone();
+        let hold = tokio::spawn(async move {
+            let wait = move |_: &mut Changes<'_, '_>| {
+                begun.send(()).unwrap();
+                may_go.recv().map_err(StorageError::new)
+            };
+            held.write(wait).await
+        });
+        has_begun.await.unwrap();
+        {
+            let mut request = pin!(request);
+            poll_fn(|cx| {
+                assert!(request.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+        }
+        go.send(()).unwrap();
+        hold.await.unwrap().unwrap();
+        records.write(|_| Ok::<_, StorageError>(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_that_breaks_off_leaves_memory_and_records_in_step() {
+        let folder = Arc::new(Folder::temporary().unwrap());
+        let records = Records::open(&folder, true, &TaskTracker::new()).unwrap();
+        let access = Access::open(&folder.path().join("pat.json"), "http://127.0.0.1:1", true).unwrap();
+        let principals = records.look(|records| Principals::open(&access, records)).unwrap();
+        let record = || Record { x: access.public.clone(), groups: Vec::new(), created_at: 1, pat: None };
+
+        break_off(&records, principals.add(&records, "ann", record())).await;
+        assert!(principals.get("ann").is_some());
+        assert!(principals.add(&records, "ann", record()).await.is_err());
+
+        break_off(&records, principals.remove(&records, "ann")).await;
+        assert!(principals.get("ann").is_none());
+        assert!(principals.remove(&records, "ann").await.is_err());
+        principals.add(&records, "ann", record()).await.unwrap();
+    }
 }

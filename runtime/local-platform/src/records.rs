@@ -329,7 +329,21 @@ impl Records {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        let (write, answered) = writer::pending(change);
+        self.write_then(change, |_| {}).await
+    }
+
+    /// As [`write`](Self::write), and does something quick once a change is on disk and before any other is made: also
+    /// when the future is dropped.
+    pub(crate) async fn write_then<T, E>(
+        &self,
+        change: impl FnOnce(&mut Changes<'_, '_>) -> Result<T, E> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let (write, answered) = writer::pending(change, then);
         let gone = || StorageError(Box::from("the thread that writes has ended"));
         self.writes.send(write).await.map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone().into()))

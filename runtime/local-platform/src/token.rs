@@ -21,7 +21,7 @@ use crate::principals::{Principal, Principals};
 /// leaves out.
 pub(crate) struct Tokens {
     signing: EncodingKey,
-    principals: Arc<Principals>,
+    principals: Principals,
     administrator: Arc<Principal>,
     validation: Validation,
     /// Sent in the header of minted tokens: `jwk.kid`, else the thumbprint (design section 10).
@@ -64,7 +64,7 @@ struct Claimed {
 }
 
 impl Tokens {
-    pub(crate) fn new(access: &Access, principals: Arc<Principals>, ttl: Option<Duration>) -> Result<Self, TokenError> {
+    pub(crate) fn new(access: &Access, principals: Principals, ttl: Option<Duration>) -> Result<Self, TokenError> {
         let pkcs8 = access.pair.to_pkcs8v1().map_err(|_| TokenError(ErrorKind::InvalidEddsaKey.into()))?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);

@@ -22,26 +22,30 @@ pub(super) trait Write: Send {
 }
 
 /// A write whose client waits for the answer.
-struct Pending<F, T, E> {
+struct Pending<F, N, T, E> {
     change: Option<F>,
     result: Option<Result<T, E>>,
+    /// Is done once the change is on disk.
+    then: N,
     answer: oneshot::Sender<Result<T, E>>,
 }
 
 /// A write, and where its answer comes.
-pub(super) fn pending<F, T, E>(change: F) -> (Box<dyn Write>, oneshot::Receiver<Result<T, E>>)
+pub(super) fn pending<F, N, T, E>(change: F, then: N) -> (Box<dyn Write>, oneshot::Receiver<Result<T, E>>)
 where
     F: FnOnce(&mut Changes<'_, '_>) -> Result<T, E> + Send + 'static,
+    N: FnOnce(&T) + Send + 'static,
     T: Send + 'static,
     E: From<StorageError> + Send + 'static,
 {
     let (answer, answered) = oneshot::channel();
-    (Box::new(Pending { change: Some(change), result: None, answer }), answered)
+    (Box::new(Pending { change: Some(change), result: None, then, answer }), answered)
 }
 
-impl<F, T, E> Write for Pending<F, T, E>
+impl<F, N, T, E> Write for Pending<F, N, T, E>
 where
     F: FnOnce(&mut Changes<'_, '_>) -> Result<T, E> + Send,
+    N: FnOnce(&T) + Send,
     T: Send,
     E: From<StorageError> + Send,
 {
@@ -61,7 +65,10 @@ where
         let result = match (self.result, committed) {
             (Some(Err(refused)), _) => Err(refused),
             (_, Err(error)) => Err(StorageError(Box::new(error)).into()),
-            (Some(done), Ok(())) => done,
+            (Some(Ok(done)), Ok(())) => {
+                (self.then)(&done);
+                Ok(done)
+            }
             (None, Ok(())) => Err(StorageError(Box::from("a write was not tried")).into()),
         };
         // Whoever asked may be gone.

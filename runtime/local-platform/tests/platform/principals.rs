@@ -103,6 +103,7 @@ async fn what_is_no_principal_is_refused() {
     for (sent, status) in [
         (json!({"name": "ann", "x": x}), 409),
         (json!({"name": "", "x": x}), 400),
+        (json!({"name": "..", "x": x}), 400),
         (json!({"name": "a\nb", "x": x}), 400),
         (json!({"name": "n".repeat(513), "x": x}), 400),
         (json!({"name": "bob", "x": ""}), 400),
