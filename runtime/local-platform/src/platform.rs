@@ -24,7 +24,7 @@ use crate::routes;
 use crate::server;
 use crate::token::Tokens;
 
-/// A running platform. [`shutdown`](Self::shutdown) lets requests finish; dropping it ends them.
+/// A running platform. [`shutdown`](Self::shutdown) lets requests finish; dropping it ends them, and cancels the skills that it runs.
 ///
 /// Work on the disk that is under way at a drop runs on, and keeps the data folder locked until it is done.
 #[derive(Debug)]
@@ -126,6 +126,7 @@ impl Platform {
 
 impl Drop for Platform {
     fn drop(&mut self) {
+        self.stop.cancel();
         self.server.abort();
     }
 }

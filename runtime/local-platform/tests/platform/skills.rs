@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use local_platform::{Invoked, Limits, Options, Platform, SkillHost};
+use local_platform::{Invoked, Limits, Options, Platform, SkillHost, StartError};
 use reqwest::Method;
 use serde_json::{Value, json};
 use skill_sdk::Client;
@@ -309,6 +309,29 @@ async fn a_platform_that_stops_cancels_what_runs() {
     let activation = body(local.get(&path).await).await;
     assert_eq!((&activation["status"], &activation["error"]["code"]), (&json!("CANCELLED"), &json!("shutting_down")));
     assert!(activation["end"].is_i64(), "{activation}");
+}
+
+#[tokio::test]
+async fn a_platform_that_is_dropped_cancels_what_runs() {
+    let Stage { local, host } = Stage::set().await;
+    let invoked = local.request(Method::POST, &format!("{INVOKE}/acme/greet/inputs/job"));
+    let invoked = invoked.body(json!({"payload": {"wait": true}}).to_string()).send().await.unwrap();
+    let path = format!("{ACTIVATIONS}/{}", body(invoked).await["activationId"].as_str().unwrap());
+    host.begun.notified().await;
+    drop(local.platform);
+    // The folder is free once nothing runs any more.
+    let again = async {
+        loop {
+            match Platform::start(Options::at(local.folder.path().join("data"))).await {
+                Ok(platform) => return platform,
+                Err(error) => assert!(matches!(error, StartError::InUse { .. }), "{error}"),
+            }
+        }
+    };
+    let again = timeout(PATIENCE, again).await.unwrap();
+    let request = local.http.get(format!("{}{path}", again.url())).bearer_auth(&local.token);
+    let activation = body(request.send().await.unwrap()).await;
+    assert_eq!((&activation["status"], activation["end"].is_i64()), (&json!("CANCELLED"), true), "{activation}");
 }
 
 #[tokio::test]
