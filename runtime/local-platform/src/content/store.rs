@@ -53,7 +53,7 @@ pub(crate) struct Object {
     pub(crate) data: Data,
 }
 
-/// The bytes of an object that has been removed. They go with [`Store::discard`], and at the next start otherwise.
+/// The bytes of an object that has been removed. They go with [`Store::change`], and at the next start otherwise.
 #[must_use]
 pub(crate) struct Orphan {
     file: String,
@@ -114,11 +114,30 @@ impl Store {
     /// Removes a key; `false` when there was none.
     pub(crate) async fn delete(&self, project: &Project, key: &Key) -> Result<bool, StorageError> {
         let (project, key) = (project.clone(), key.clone());
-        let removed = self.records.write(move |changes| Self::remove_in(changes, &project, key.as_str()));
-        let removed = removed.await?;
-        let was_there = removed.is_some();
-        self.discard(removed).await?;
-        Ok(was_there)
+        let remove = move |changes: &mut Changes<'_, '_>| {
+            let removed = Self::remove_in(changes, &project, key.as_str())?;
+            Ok((removed.is_some(), removed.into_iter().collect()))
+        };
+        self.change(remove).await
+    }
+
+    /// Changes records, and then removes the bytes of the objects that were removed with them: also when the request that this
+    /// is for is dropped meanwhile.
+    pub(crate) async fn change<T, E>(
+        &self,
+        change: impl FnOnce(&mut Changes<'_, '_>) -> Result<(T, Vec<Orphan>), E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let store = self.clone();
+        let done = self.work.spawn(async move {
+            let (done, orphans) = store.records.write(change).await?;
+            store.discard(orphans).await?;
+            Ok(done)
+        });
+        done.await.map_err(StorageError::from)?
     }
 
     /// Removes a key within a write of more than that.
@@ -132,9 +151,8 @@ impl Store {
         Ok(record.map(|Record { file, .. }| Orphan { file }))
     }
 
-    /// Removes the bytes of objects, once the write that removed those is done.
-    pub(crate) async fn discard(&self, orphans: impl IntoIterator<Item = Orphan>) -> Result<(), StorageError> {
-        let (files, orphans) = (self.files.clone(), orphans.into_iter().collect::<Vec<_>>());
+    async fn discard(&self, orphans: Vec<Orphan>) -> Result<(), StorageError> {
+        let files = self.files.clone();
         if orphans.is_empty() {
             return Ok(());
         }
@@ -245,17 +263,51 @@ impl Upload {
         let record =
             Record { file: finished.name.clone(), content_type, size, modified: Timestamp::now().as_millisecond() };
         // The file goes with the write, which is done or not whether or not this request is still waited for.
-        let replaced = store.records.write(move |changes| {
+        let put = move |changes: &mut Changes<'_, '_>| {
             let replaced = Store::remove_in(changes, &project, key.as_str())?;
             changes.put(CONTENT, project.as_str(), key.as_str(), &record)?;
             also(changes)?;
             finished.keep();
-            Ok::<_, E>(replaced)
-        });
-        Ok(store.discard(replaced.await?).await?)
+            Ok(((), replaced.into_iter().collect()))
+        };
+        store.change(put).await
     }
 }
 
 fn broken_off() -> StorageError {
     StorageError::new("an upload that broke off goes on")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn bytes_go_with_their_key_when_the_request_breaks_off() {
+        let (folder, work) = (Arc::new(Folder::temporary().unwrap()), TaskTracker::new());
+        let records = Records::open(&folder, true, &work).unwrap();
+        let store = Store::open(&folder, true, records, work.clone()).unwrap();
+        let (project, key) = (Project::new("p").unwrap(), Key::new("k").unwrap());
+        let mut upload = store.upload(&project, &key, "text/plain").await.unwrap();
+        upload.write(Bytes::from_static(b"bytes")).await.unwrap();
+        upload.commit(|_| Ok::<_, StorageError>(())).await.unwrap();
+        let Files::Memory(all) = store.files.clone() else { panic!() };
+        assert_eq!(all.lock().unwrap().len(), 1);
+        {
+            let mut removal = pin!(store.delete(&project, &key));
+            poll_fn(|cx| {
+                assert!(removal.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+        }
+        drop(store);
+        work.close();
+        work.wait().await;
+        assert!(all.lock().unwrap().is_empty());
+    }
 }

@@ -259,12 +259,12 @@ async fn delete(
 }
 
 async fn delete_experiment(backend: &Backend, project: Project, name: String) -> Result<(), Refusal> {
-    let removed = backend.records.write(move |changes| {
+    let removed = backend.content.change(move |changes| {
         check_experiment(changes, &project, &name)?;
         changes.remove(EXPERIMENTS, project.as_str(), &name);
-        runs::remove(changes, &project, &name, &ListQuery::default()).map_err(Refusal::from)
+        Ok(((), runs::remove(changes, &project, &name, &ListQuery::default())?))
     });
-    Ok(backend.content.discard(removed.await?).await?)
+    removed.await
 }
 
 #[cfg(test)]

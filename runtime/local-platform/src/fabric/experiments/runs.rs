@@ -233,12 +233,12 @@ fn save(changes: &mut Changes<'_, '_>, run: &RunName, mut all: Fields, mut field
 }
 
 pub(super) async fn delete(backend: &Backend, run: RunName) -> Result<(), Refusal> {
-    let removed = backend.records.write(move |changes| {
+    let removed = backend.content.change(move |changes| {
         let fields = find(changes, &run)?;
         changes.remove(RUNS, run.project.as_str(), &run.key());
-        artifacts::remove(changes, &run, &fields).map_err(Refusal::from)
+        Ok(((), artifacts::remove(changes, &run, &fields)?))
     });
-    Ok(backend.content.discard(removed.await?).await?)
+    removed.await
 }
 
 pub(super) async fn delete_matching(
@@ -247,11 +247,11 @@ pub(super) async fn delete_matching(
     experiment: String,
     query: ListQuery,
 ) -> Result<(), Refusal> {
-    let removed = backend.records.write(move |changes| {
+    let removed = backend.content.change(move |changes| {
         check_experiment(changes, &project, &experiment)?;
-        remove(changes, &project, &experiment, &query).map_err(Refusal::from)
+        Ok(((), remove(changes, &project, &experiment, &query)?))
     });
-    Ok(backend.content.discard(removed.await?).await?)
+    removed.await
 }
 
 /// Removes the runs of an experiment that a list of them would have, and their artifacts.
