@@ -159,7 +159,7 @@ fn a_reader_that_has_had_enough_ends_a_download_quietly() {
     let output = shell("{ \"$PROGRAM\" content get a; echo $? >&2; } | head -c 3");
     assert_eq!(output.stdout, b"xxx");
     let stderr = String::from_utf8(output.stderr).unwrap();
-    let lines: Vec<_> = stderr.lines().filter(|line| !line.contains("the embedded one")).collect();
+    let lines: Vec<_> = stderr.lines().filter(|line| !line.contains("the embedded platform")).collect();
     assert_eq!(lines, ["141"]);
     // It is different when what is written is lost.
     assert_eq!(shell("\"$PROGRAM\" content get a > /dev/full").status.code(), Some(70));

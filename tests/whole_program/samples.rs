@@ -35,7 +35,7 @@ fn data_that_are_named_mean_the_embedded_platform() {
     assert_eq!(value(&elsewhere().end()), 2);
     assert_eq!(value(&elsewhere().env("RUST_LOG", "off").end()), 4);
     let quiet = elsewhere().env("RUST_LOG", "off").end();
-    assert!(quiet.stderr.contains("started the embedded one"), "it is said whatever is logged: {}", quiet.stderr);
+    assert!(quiet.stderr.contains("started the embedded platform"), "it is said whatever is logged: {}", quiet.stderr);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_platform_that_runs_on_the_data_is_used() {
     let _platform = PlatformProcess::start(data.path());
     let ended = count(SAMPLE).env("SKILL_DATA", data.path()).end();
     assert_eq!(value(&ended), 2);
-    assert!(ended.logs()[0]["message"].as_str().unwrap().contains("using the embedded one that runs at"));
+    assert!(ended.logs()[0]["message"].as_str().unwrap().contains("using the embedded platform that runs at"));
 }
 
 #[test]
