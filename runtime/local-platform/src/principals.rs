@@ -261,13 +261,13 @@ mod tests {
         // Nothing is written before the request is dropped.
         let (begun, has_begun) = oneshot::channel();
         let (go, may_go) = std::sync::mpsc::channel();
-        let held = records.clone();
+        let writer = records.clone();
         let hold = tokio::spawn(async move {
             let wait = move |_: &mut Changes<'_, '_>| {
                 begun.send(()).unwrap();
                 may_go.recv().map_err(StorageError::new)
             };
-            held.write(wait).await
+            writer.write(wait).await
         });
         has_begun.await.unwrap();
         {
