@@ -191,15 +191,22 @@ async fn list(
 /// Activations as they are: one that no process runs any more does not run, whatever its record says.
 async fn recorded(
     backend: &Backend,
-    look: impl FnOnce(&Snapshot) -> Result<Vec<(String, Activation)>, StorageError> + Send + 'static,
+    look: impl Fn(&Snapshot) -> Result<Vec<(String, Activation)>, StorageError> + Clone + Send + 'static,
 ) -> Result<Vec<Activation>, Refusal> {
     // One that begins or ends meanwhile is under way before or after.
     let before = backend.under_way.ids();
-    let found = backend.records.read(look).await?;
+    let mut found = backend.records.read(look.clone()).await?;
     let after = backend.under_way.ids();
-    let is_under_way = |id: &String| before.contains(id) || after.contains(id);
+    let is_lost = |(id, activation): &&(String, Activation)| {
+        activation.status == RUNNING && !before.contains(id) && !after.contains(id)
+    };
+    let lost: HashSet<String> = found.iter().filter(is_lost).map(|(id, _)| id.clone()).collect();
+    if !lost.is_empty() {
+        // One that both began and ended meanwhile has ended in the records by now.
+        found = backend.records.read(look).await?;
+    }
     let current = |(id, activation): (String, Activation)| {
-        if is_under_way(&id) { activation } else { activation.abandoned() }
+        if lost.contains(&id) { activation.abandoned() } else { activation }
     };
     Ok(found.into_iter().map(current).collect())
 }
@@ -252,7 +259,7 @@ async fn get_one(backend: &Backend, project: Project, id: String) -> Result<Acti
 pub(super) async fn find_one(backend: &Backend, project: Project, id: String) -> Result<Option<Activation>, Refusal> {
     let found = recorded(backend, move |records| {
         let found = records.get(ACTIVATIONS, project.as_str(), &id)?;
-        Ok(found.map(|activation| (id, activation)).into_iter().collect())
+        Ok(found.map(|activation| (id.clone(), activation)).into_iter().collect())
     });
     Ok(found.await?.pop())
 }
