@@ -16,6 +16,8 @@ use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tower_http::timeout::{TimeoutBody, TimeoutError};
 
@@ -27,7 +29,7 @@ const IDLE: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(1);
 /// Levels of arrays and objects in JSON. Parsers stop at 128, and what is kept or answered has some more around it: without this
 /// limit there would be records that can be written and not be read.
-const DEEPEST: usize = 100;
+pub(crate) const DEEPEST: usize = 100;
 /// Bytes of a form between two fields, with the heads of those: when more are gathered, no more are read.
 const GATHERED: usize = 64 * 1024;
 
@@ -129,7 +131,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
-fn is_too_deep(json: &[u8]) -> bool {
+/// The value that a text of a body makes. The parser that found the text has not looked at all of it.
+pub(crate) fn value_of(what: &str, text: &RawValue) -> Result<Value, Refusal> {
+    serde_json::from_str(text.get()).map_err(|_| {
+        Refusal::bad_request(format!(
+            "the {what} holds what no value can: a number out of range, or half of a character"
+        ))
+    })
+}
+
+/// Whether JSON has more levels than can be kept.
+pub(crate) fn is_too_deep(json: &[u8]) -> bool {
     let (mut levels, mut in_text, mut is_escaped) = (0_usize, false, false);
     for byte in json {
         match byte {

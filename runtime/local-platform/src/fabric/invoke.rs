@@ -19,6 +19,7 @@ use axum::{Json, Router};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -31,8 +32,8 @@ use super::sessions;
 use super::skills::{self, Definition, Route, Runtime};
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
-use crate::body::JsonBody;
-use crate::name::Project;
+use crate::body::{self, JsonBody};
+use crate::name::{Project, check_name};
 use crate::options::Limits;
 use crate::principals::Caller;
 use crate::query::Parameters;
@@ -73,8 +74,8 @@ struct Synchronous {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Asked {
-    #[serde(default)]
-    payload: Value,
+    /// As it was sent, for its size is what counts.
+    payload: Option<Box<RawValue>>,
     properties: Option<Map<String, Value>>,
     session_id: Option<String>,
 }
@@ -139,24 +140,26 @@ impl Invocation {
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message));
         };
         let Asked { payload, properties, session_id } = asked;
+        let session_id = session_id.filter(|id| !id.is_empty());
+        session_id.iter().try_for_each(|id| check_name("session", id))?;
+        let size = payload.as_ref().map_or(0, |payload| payload.get().len());
+        let payload = payload.map_or(Ok(Value::Null), |payload| body::value_of("payload", &payload))?;
         let shared = backend.clone();
         let (of_project, name, of_input, sent) = (project.clone(), skill.clone(), input.clone(), payload.clone());
         let found = backend.records.read(move |records| {
             let fields = skills::find(&shared, records, of_project.as_str(), &name)?;
             let definition = Definition(fields.ok_or_else(|| Refusal::not_found(format!("skill {name}")))?);
             let secret = |key: &str| Ok(super::secrets::value(records, &of_project, key)?);
-            let properties = definition.properties(properties.unwrap_or_default(), secret)?;
+            let properties = definition.properties(properties.unwrap_or_default());
+            // Before secrets are among them: a refusal says what no rule matches.
             let route = definition.route(&of_input, &properties, &sent)?;
-            Ok::<_, Refusal>((route, properties))
+            Ok::<_, Refusal>((route, skills::resolved(properties, secret)?))
         });
         let (route, properties) = found.await?;
         let (host, hosted) = hosted(backend, &skill, &route)?;
         let limits = backend.limits;
-        if route.runtime == Runtime::Job {
-            let size = payload.to_string().len();
-            if size > limits.job_payload {
-                return Err(Refusal::too_large("payload of a job", Some(size), limits.job_payload));
-            }
+        if route.runtime == Runtime::Job && size > limits.job_payload {
+            return Err(Refusal::too_large("payload of a job", Some(size), limits.job_payload));
         }
 
         // Their order is that of the invocations.
@@ -172,7 +175,7 @@ impl Invocation {
             channel_id: Uuid::new_v4().to_string(),
             project_id: project.as_str().to_owned(),
             username: caller.0.name.clone(),
-            session_id: session_id.filter(|id| !id.is_empty()).unwrap_or_else(|| id.clone()),
+            session_id: session_id.unwrap_or_else(|| id.clone()),
             payload,
             start: Timestamp::now().as_millisecond(),
             end: None,
@@ -282,6 +285,10 @@ fn response(invoked: Invoked, runtime: Runtime, limits: &Limits) -> Result<Value
     }
     match runtime {
         Runtime::Job => Ok(Value::String(payload + "\n")),
+        Runtime::Daemon if body::is_too_deep(payload.as_bytes()) => Err(json!({
+            "code": "skill_failed", "status": 500,
+            "detail": format!("the response has more than {} levels of arrays and objects", body::DEEPEST),
+        })),
         Runtime::Daemon => serde_json::from_str(&payload).map_err(
             |_| json!({"code": "internal", "status": 500, "detail": "the host gave a payload that is not JSON"}),
         ),

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::path::Named;
 use crate::answer::{Refusal, success};
 use crate::backend::Backend;
-use crate::body::JsonBody;
+use crate::body::{self, JsonBody};
 use crate::name::Project;
 use crate::records::{Collection, Lookup, StorageError};
 
@@ -45,11 +45,7 @@ async fn save(
     }
     let value = unwrapped(body);
     // What is kept as text is to be a value once connections or skills need it.
-    if serde_json::from_str::<Value>(value.get()).is_err() {
-        return Err(Refusal::bad_request(
-            "the secret holds what no value can: a number out of range, or half of a character",
-        ));
-    }
+    body::value_of("secret", &value)?;
     let written = backend.records.write(move |changes| {
         changes.put(SECRETS, named.project.as_str(), &named.name, &value)?;
         Ok::<_, Refusal>(named.name)

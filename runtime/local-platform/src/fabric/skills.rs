@@ -30,7 +30,7 @@ use crate::principals::Caller;
 use crate::query::{ListQuery, Parameters};
 use crate::records::{Collection, Lookup, StorageError};
 
-pub(crate) use definition::{Definition, Route, Runtime};
+pub(crate) use definition::{Definition, Route, Runtime, resolved};
 
 mod definition;
 mod describe;

@@ -61,6 +61,9 @@ impl SkillHost for Host {
                 let (id, channel, output) = (part("activationId"), part("channelId"), part("outputName"));
                 client.skills().send_message(&id, &channel, &output, sent).await.unwrap();
             }
+            if let Some(text) = payload["text"].as_str() {
+                return Ok(text.to_owned());
+            }
             let long = payload["long"].as_u64().map(|length| json!("x".repeat(usize::try_from(length).unwrap() - 2)));
             Ok(long.unwrap_or_else(|| payload.clone()).to_string())
         })
@@ -356,6 +359,42 @@ async fn what_is_too_large_is_refused() {
         let said = answer["message"].as_str().unwrap_or_default();
         assert!(said.contains(words) && (words.is_empty() || said.contains("managed content")), "{said}");
     }
+
+    // What counts is what was sent.
+    let blanks = format!("{{\"payload\": [{}]}}", " ".repeat(99));
+    let refused = stage.local.request(Method::POST, &invoke("job")).body(blanks).send().await.unwrap();
+    assert_eq!(refused.status(), 413);
+    let answer = stage.invoke("job", json!({"payload": 1})).await;
+    let message = format!("/internal/messages/{}/c/o", answer["activationId"].as_str().unwrap());
+    assert_eq!(stage.post(&message, json!("x".repeat(48))).await.0, 200);
+    let (status, refusal) = stage.post(&message, json!("x".repeat(49))).await;
+    assert_eq!(status, 413);
+    assert!(refusal["message"].as_str().unwrap().contains("message of a job is 51 bytes, over the limit of 50"));
+}
+
+#[tokio::test]
+async fn what_no_record_can_hold_harms_no_other() {
+    let stage = Stage::set().await;
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let first = stage.invoke("daemon", json!({"payload": {"text": deep(100)}})).await;
+    assert_eq!(first["success"], true);
+    for levels in [101, 126, 127, 128, 1000] {
+        let failed = stage.invoke("daemon", json!({"payload": {"text": deep(levels)}})).await;
+        assert_eq!((&failed["success"], &failed["error"]["code"]), (&json!(false), &json!("skill_failed")), "{levels}");
+    }
+    let (status, list) = stage.get(ACTIVATIONS).await;
+    assert_eq!((status, list["activations"].as_array().unwrap().len()), (200, 6));
+}
+
+#[tokio::test]
+async fn no_refusal_tells_a_secret() {
+    let stage = Stage::set().await;
+    let mut other = definition("other");
+    other["inputs"][1]["routing"] = json!({"property": "key", "rules": []});
+    assert_eq!(stage.post(SKILLS, other).await.0, 200);
+    let (status, refusal) = stage.post(&format!("{INVOKE}/other/inputs/daemon"), json!({})).await;
+    assert_eq!(status, 400);
+    assert!(!refusal.to_string().contains("s3cret"), "{refusal}");
 }
 
 #[tokio::test]
@@ -369,6 +408,8 @@ async fn what_cannot_be_invoked_is_refused_with_the_reason() {
         ("acme/greet/inputs/job", json!([]), 400, "does not have the right fields"),
         ("acme/greet/inputs/job", json!({"properties": [1]}), 400, "does not have the right fields"),
         ("acme/greet/inputs/job", json!({"properties": {"x": "#SECURE.absent"}}), 400, "the secret absent"),
+        ("acme/greet/inputs/job", json!({"sessionId": "a\nb"}), 400, "control character"),
+        ("acme/greet/inputs/job", json!({"sessionId": "s".repeat(513)}), 400, "longer than 512 bytes"),
         ("acme/greet/inputs/job?sync=true&sync=true&x", json!({}), 400, "duplicate field `sync`"),
     ] {
         let (found, answer) = stage.post(&invoke(path), sent).await;

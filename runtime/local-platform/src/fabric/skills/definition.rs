@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::answer::Refusal;
 use crate::name::check_name;
 
-/// What stands before the key of a secret in the value of a property.
+/// What stands before the key of a secret in the value of a property, be it a default or of the call.
 const SECURE: &str = "#SECURE.";
 
 /// A definition, whose required fields are there.
@@ -119,13 +119,8 @@ impl Definition {
         Refusal::bad_request(format!("input {input} of skill {} leads nowhere: {why}", self.name()))
     }
 
-    /// The properties of an invocation: the defaults, with those of the call over them. A value `#SECURE.key` of a default is
-    /// replaced by the secret.
-    pub(crate) fn properties(
-        &self,
-        of_the_call: Map<String, Value>,
-        secret: impl Fn(&str) -> Result<Option<Value>, Refusal>,
-    ) -> Result<Map<String, Value>, Refusal> {
+    /// The properties of an invocation, from which its way is chosen: the defaults, with those of the call over them.
+    pub(crate) fn properties(&self, of_the_call: Map<String, Value>) -> Map<String, Value> {
         let mut merged = Map::new();
         for property in self.list("properties") {
             let name = property.get("name").and_then(Value::as_str);
@@ -134,14 +129,7 @@ impl Definition {
             }
         }
         merged.extend(of_the_call);
-        for (name, value) in &mut merged {
-            if let Some(key) = value.as_str().and_then(|text| text.strip_prefix(SECURE)) {
-                let missing =
-                    || Refusal::bad_request(format!("property {name} needs the secret {key}, which is not there"));
-                *value = secret(key)?.ok_or_else(missing)?;
-            }
-        }
-        Ok(merged)
+        merged
     }
 
     /// The types that parameters refer to.
@@ -156,6 +144,21 @@ impl Definition {
         }
         types
     }
+}
+
+/// The properties with the secrets in place of the values `#SECURE.key`, as the skill gets them.
+pub(crate) fn resolved(
+    mut properties: Map<String, Value>,
+    secret: impl Fn(&str) -> Result<Option<Value>, Refusal>,
+) -> Result<Map<String, Value>, Refusal> {
+    for (name, value) in &mut properties {
+        if let Some(key) = value.as_str().and_then(|text| text.strip_prefix(SECURE)) {
+            let missing =
+                || Refusal::bad_request(format!("property {name} needs the secret {key}, which is not there"));
+            *value = secret(key)?.ok_or_else(missing)?;
+        }
+    }
+    Ok(properties)
 }
 
 /// A value as the text that rules are compared with.
@@ -225,9 +228,9 @@ mod tests {
     fn properties_of_the_call_win_and_secrets_are_resolved() {
         let secret = |key: &str| Ok((key == "orders-api-key").then(|| "s3cret".into()));
         let of_the_call = Map::from_iter([("mode".to_owned(), 5.into()), ("more".to_owned(), Value::Null)]);
-        let merged = definition().properties(of_the_call, secret).unwrap();
+        let merged = resolved(definition().properties(of_the_call), secret).unwrap();
         assert_eq!(Value::Object(merged), json!({"mode": 5, "api-key": "s3cret", "more": null}));
-        let refusal = definition().properties(Map::new(), |_| Ok(None)).unwrap_err();
+        let refusal = resolved(definition().properties(Map::new()), |_| Ok(None)).unwrap_err();
         assert!(format!("{refusal:?}").contains("orders-api-key"));
     }
 
