@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::content::Store;
-use crate::fabric::{Places, UnderWay};
+use crate::fabric::{LastSweep, Places, UnderWay};
 use crate::options::Limits;
 use crate::principals::Principals;
 use crate::records::Records;
@@ -26,6 +26,8 @@ pub(crate) struct Backend {
     pub(crate) skills: Option<Arc<dyn SkillHost>>,
     pub(crate) under_way: Arc<UnderWay>,
     pub(crate) places: Arc<Places>,
+    /// When sessions of Fabric that had expired were removed.
+    pub(crate) last_sweep: Arc<LastSweep>,
     /// Work that goes on after its request was answered; a shutdown waits for it.
     pub(crate) work: TaskTracker,
     /// Cancelled when the platform stops.

@@ -6,6 +6,7 @@ use crate::backend::Backend;
 
 pub(crate) use activations::UnderWay;
 pub(crate) use invoke::Places;
+pub(crate) use sessions::LastSweep;
 
 mod actions;
 mod activations;

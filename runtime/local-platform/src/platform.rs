@@ -79,6 +79,7 @@ impl Platform {
             skills,
             under_way: Arc::default(),
             places: Arc::default(),
+            last_sweep: Arc::default(),
             work: work.clone(),
             stop: stop.clone(),
         };

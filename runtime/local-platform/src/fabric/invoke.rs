@@ -209,6 +209,7 @@ impl Invocation {
             changes.put(ACTIVATIONS, &recorded.project_id, &recorded.request_id, &recorded)
         });
         written.await.map_err(|error: StorageError| Refusal::from(error))?;
+        sessions::sweep_if_due(backend);
         let message = message.to_string().into_bytes();
         Ok(Self { activation, runtime: route.runtime, host, hosted, message, cancelled, _begun: begun, _place: place })
     }

@@ -8,15 +8,15 @@
 //! | `POST P/sessions/{id}` | puts the keys of `state` into its data, beside those that are there |
 //! | `DELETE P/sessions/{id}` | removes it |
 //!
-//! An invocation without a session has one of its own, which begins with it. A session lives for its `ttl` from its start on, however it is used, and is not found from then on.
+//! An invocation without a session has one of its own, which begins with it. A session lives for its `ttl` from its start on,
+//! however it is used, and is not found from then on.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::extract::State;
 use axum::routing::get;
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ const SESSIONS: Collection<Session> = Collection::new("sessions");
 /// One record for each key of each session, so that a put costs no more where there are many keys.
 const STATES: Collection<Value> = Collection::new("session states");
 /// Seconds that a session lives which does not say how long.
-const DEFAULT_TTL: f64 = 900.0;
+const DEFAULT_TTL: u32 = 900;
 /// Milliseconds between two removals of what has expired.
 const BETWEEN_SWEEPS: i64 = 60_000;
 
@@ -44,7 +44,6 @@ pub(crate) fn routes() -> Router<Backend> {
     Router::new()
         .route("/fabric/v4/projects/{project}/sessions", get(list).post(save))
         .route("/fabric/v4/projects/{project}/sessions/{*name}", get(read).post(put).delete(delete))
-        .layer(Extension(LastSweep::default()))
 }
 
 /// A session as it is kept, without its data.
@@ -95,10 +94,9 @@ pub(super) fn begin(changes: &mut Changes<'_, '_>, project: &str, id: &str, stam
     }
     remove(changes, project, id)?;
     let mut fields = Fields::new();
-    stamp_on(&mut fields, id, 900.into(), stamp);
+    stamp_on(&mut fields, id, DEFAULT_TTL.into(), stamp);
     fields.insert("description".to_owned(), "The session of an invocation".into());
-    #[expect(clippy::cast_possible_truncation, reason = "whole seconds")]
-    let expires = now().saturating_add(DEFAULT_TTL as i64 * 1000);
+    let expires = now().saturating_add(i64::from(DEFAULT_TTL) * 1000);
     changes.put(SESSIONS, project, id, &Session { project: project.to_owned(), id: id.to_owned(), expires, fields })
 }
 
@@ -117,7 +115,6 @@ fn stamp_on(fields: &mut Fields, id: &str, ttl: Value, stamp: &Stamp) {
 
 async fn save(
     State(backend): State<Backend>,
-    Extension(last_sweep): Extension<LastSweep>,
     project: Project,
     caller: Caller,
     JsonBody(mut fields): JsonBody<Fields>,
@@ -131,7 +128,8 @@ async fn save(
             wrong.with("details", json!({"body.ttl": {"message": "is no number of seconds"}}))
         })?),
     };
-    let (seconds, ttl) = ttl.filter(|(seconds, _)| *seconds > 0.0).unwrap_or((DEFAULT_TTL, 900.into()));
+    let (seconds, ttl) =
+        ttl.filter(|(seconds, _)| *seconds > 0.0).unwrap_or((f64::from(DEFAULT_TTL), DEFAULT_TTL.into()));
     let state = match fields.remove("state") {
         None | Some(Value::Null) => Fields::new(),
         Some(Value::Object(state)) => state,
@@ -160,7 +158,7 @@ async fn save(
         Ok::<_, Refusal>(session.fields)
     });
     let saved = saved.await?;
-    last_sweep.sweep_if_due(&backend);
+    sweep_if_due(&backend);
     Ok(success(Value::Object(saved)))
 }
 
@@ -243,22 +241,28 @@ async fn delete(State(backend): State<Backend>, Named { project, name: id }: Nam
 }
 
 /// When expired sessions were removed: milliseconds since 1970.
-#[derive(Clone, Default)]
-struct LastSweep(Arc<AtomicI64>);
+#[derive(Default)]
+pub(crate) struct LastSweep(AtomicI64);
 
 impl LastSweep {
-    /// Removes the expired sessions of all projects, beside the requests, at most once a minute.
-    fn sweep_if_due(&self, backend: &Backend) {
-        let (now, last) = (now(), self.0.load(Ordering::Relaxed));
-        let is_due = now.saturating_sub(last) >= BETWEEN_SWEEPS;
-        if is_due && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            let records = backend.records.clone();
-            backend.work.spawn(async move {
-                if let Err(error) = sweep(&records, now).await {
-                    tracing::warn!(%error, "expired sessions stay for now");
-                }
-            });
-        }
+    /// Whether one is due at a moment; it counts as done then.
+    fn is_due(&self, now: i64) -> bool {
+        let last = self.0.load(Ordering::Relaxed);
+        now.saturating_sub(last) >= BETWEEN_SWEEPS
+            && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// Removes the expired sessions of all projects, beside the requests, at most once a minute.
+pub(super) fn sweep_if_due(backend: &Backend) {
+    let now = now();
+    if backend.last_sweep.is_due(now) {
+        let records = backend.records.clone();
+        backend.work.spawn(async move {
+            if let Err(error) = sweep(&records, now).await {
+                tracing::warn!(%error, "expired sessions stay for now");
+            }
+        });
     }
 }
 
@@ -283,10 +287,19 @@ async fn sweep(records: &Records, now: i64) -> Result<(), StorageError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tokio_util::task::TaskTracker;
 
     use super::*;
     use crate::folder::Folder;
+
+    #[test]
+    fn a_sweep_is_due_once_a_minute() {
+        let last = LastSweep::default();
+        let due: Vec<_> = [60_000, 60_000, 119_999, 120_000, 1].into_iter().map(|now| last.is_due(now)).collect();
+        assert_eq!(due, [true, false, false, true, false]);
+    }
 
     #[tokio::test]
     async fn what_has_expired_is_removed_with_its_data() {
