@@ -146,9 +146,14 @@ impl FromStr for FaultRule {
             }
             _ => return Err(error("a method is written in capitals, or is `*`")),
         };
+        let path = path.trim();
+        // Every path begins with a slash: other rules would happen to no request, and nobody would know why.
+        if !path.starts_with(['/', '*', '?']) {
+            return Err(error("a path begins with `/` or `*`"));
+        }
         let mut parts = what.split(',').map(str::trim);
         let action = action(parts.next().unwrap_or_default()).map_err(|what| error(&what))?;
-        let mut rule = Self { method, path: WildMatch::new(path.trim()), action, rate: 1.0, count: None };
+        let mut rule = Self { method, path: WildMatch::new(path), action, rate: 1.0, count: None };
         for part in parts {
             match part.split_once('=') {
                 Some(("rate", rate)) => {
@@ -276,6 +281,8 @@ mod tests {
             "GET /x",
             "GET: reset",
             "get /x: reset",
+            "GET x: reset",
+            "GET http://127.0.0.1/x: reset",
             "GET /x: explode",
             "GET /x: status=200",
             "GET /x: status=x",

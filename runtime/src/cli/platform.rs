@@ -82,7 +82,8 @@ impl PlatformLimits {
 #[derive(Args)]
 #[command(next_help_heading = "Misbehaviour")]
 pub(crate) struct Misbehaviour {
-    /// Make requests fail: `METHOD PATH-GLOB: ACTION[, rate=0.1][, count=3]`. Can be given several times.
+    /// Make requests fail: `METHOD PATH-GLOB: ACTION[, rate=0.1][, count=3]`. Can be given several times, and as several with `;`
+    /// between them.
     ///
     /// ACTION is `status=503`, `delay=2s`, `cut=50%` of the answer's body, `reset` of the connection, or `x-auth-error=expired`. METHOD may
     /// be `*`, and in PATH-GLOB `*` stands for any text. Of several that fit, the first one that happens counts, beside all delays.
