@@ -43,10 +43,17 @@ fn serve(options: &ServingOptions) -> Result<(), Refusal> {
     let faults = faults.map_err(|error| {
         Refusal::with_exit_code(Error::new(Code::PlatformUnavailable, error.to_string()), exit::USAGE)
     })?;
-    let mut how = if options.memory {
+    let mut how = if options.memory == Some(true) {
+        // What was typed comes before variables: both were, or neither.
+        if options.data.is_some() {
+            let error = Error::new(Code::PlatformUnavailable, "either data are kept in a folder, or nothing is");
+            return Err(Refusal::with_exit_code(error, exit::USAGE));
+        }
         Options::in_memory()
     } else {
         let data = data_folder(options.data.as_deref())?;
+        // It is told to others, who may be in other folders.
+        let data = std::path::absolute(&data).unwrap_or(data);
         // The path is told in JSON, which cannot say every path.
         if data.to_str().is_none() {
             let error = Error::new(Code::PlatformUnavailable, format!("the path {} is not UTF-8", data.display()));

@@ -244,13 +244,22 @@ pub struct Running {
 
 /// Starts `skill-runtime` with arguments, its standard streams piped.
 pub fn start(args: &[&str]) -> Running {
+    start_in(None, &[], args)
+}
+
+/// Starts it in a folder, with variables.
+fn start_in(folder: Option<&Path>, variables: &[(&str, &str)], args: &[&str]) -> Running {
     let home = tempfile::tempdir().unwrap();
     let mut command = std::process::Command::new(&built().runtime);
     clean(|name| {
         command.env_remove(name);
     });
+    if let Some(folder) = folder {
+        command.current_dir(folder);
+    }
     let child = command
         .env("HOME", home.path())
+        .envs(variables.iter().copied())
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -317,7 +326,15 @@ impl PlatformProcess {
 
     /// Starts one with these arguments.
     pub fn start_with(args: &[&str]) -> Self {
-        let mut running = start(&[&["platform"], args].concat());
+        Self::ready(start(&[&["platform"], args].concat()))
+    }
+
+    /// Starts one with these arguments, in a folder and with variables.
+    pub fn start_in(folder: &Path, variables: &[(&str, &str)], args: &[&str]) -> Self {
+        Self::ready(start_in(Some(folder), variables, &[&["platform"], args].concat()))
+    }
+
+    fn ready(mut running: Running) -> Self {
         let mut line = String::new();
         running.stdout().read_line(&mut line).unwrap();
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));

@@ -39,8 +39,9 @@ impl<T: FromArgMatches> FromArgMatches for Later<T> {
     }
 }
 
-/// Options that say one thing in several ways: who asks, and which capabilities are looked for.
-const WAYS: [&[&str]; 2] = [&["token_file", "personal_access_config", "file", "profile"], &["desired", "skill_path"]];
+/// Options that say one thing in several ways: who asks, which capabilities are looked for, and whether data are kept.
+const WAYS: [&[&str]; 3] =
+    [&["token_file", "personal_access_config", "file", "profile"], &["desired", "skill_path"], &["data", "memory"]];
 
 /// Forgets what variables say where it was typed in another way: otherwise somebody who types a profile could act as somebody
 /// else.

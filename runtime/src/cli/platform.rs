@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
-use clap::{Args, Subcommand};
+use clap::{ArgAction, Args, Subcommand};
 use local_platform::{FaultRule, Limits};
 
 use super::duration;
@@ -33,11 +33,13 @@ pub(crate) struct ServingOptions {
     #[arg(long, env = "SKILL_PLATFORM_PORT", value_name = "PORT", default_value_t = 0)]
     pub(crate) port: u16,
     /// Folder in which the platform keeps its data [default: in the user's state folder].
-    #[arg(long, env = "SKILL_DATA", value_name = "DIR", conflicts_with = "memory")]
+    #[arg(long, env = "SKILL_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Keep nothing: with the platform all is gone. The personal access config is in a temporary folder meanwhile.
-    #[arg(long, env = "SKILL_PLATFORM_MEMORY", value_parser = FalseyValueParser::new())]
-    pub(crate) memory: bool,
+    // No flag, which has a value always: it can be forgotten where `--data` is typed.
+    #[arg(long, env = "SKILL_PLATFORM_MEMORY", num_args = 0, default_missing_value = "true")]
+    #[arg(action = ArgAction::Set, value_parser = FalseyValueParser::new())]
+    pub(crate) memory: Option<bool>,
     /// A skill library, or the folder of a Cargo package, whose skills are run when they are invoked. Can be given several times.
     #[arg(long = "skill", env = "SKILL_PLATFORM_SKILL", value_name = "PATH")]
     pub(crate) skills: Vec<PathBuf>,

@@ -105,6 +105,29 @@ async fn a_platform_misbehaves_as_it_is_told() {
 }
 
 #[test]
+fn what_is_typed_comes_before_variables() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |variables: &[(&str, &str)], args: &[&str]| {
+        let platform = PlatformProcess::start_in(folder.path(), variables, args);
+        let keeps = platform.pat().starts_with(folder.path());
+        assert_eq!(platform.stop(), Some(0));
+        keeps
+    };
+    assert!(!start(&[("SKILL_DATA", "kept")], &["--memory"]));
+    assert!(!folder.path().join("kept").exists());
+    // A path that was relative is whole for whoever reads it.
+    assert!(start(&[("SKILL_PLATFORM_MEMORY", "1")], &["--data", "kept"]));
+    assert!(start(&[("SKILL_PLATFORM_MEMORY", "false"), ("SKILL_DATA", "kept")], &[]));
+    assert!(!start(&[("SKILL_PLATFORM_MEMORY", "true")], &[]));
+
+    let both = skill_runtime().arg("platform").env("SKILL_PLATFORM_MEMORY", "1").env("SKILL_DATA", "kept").end();
+    assert_eq!((both.code, both.stdout.as_str()), (Some(64), ""), "{}", both.stderr);
+    let list = skill_runtime().args(["platform", "principal", "list"]).current_dir(folder.path());
+    let listed = { list.env("SKILL_PLATFORM_MEMORY", "1").env("SKILL_DATA", "kept") }.end();
+    assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+}
+
+#[test]
 fn what_makes_no_sense_is_a_usage_error() {
     for args in [
         &["--fault", "explode"][..],
