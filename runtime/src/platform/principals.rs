@@ -55,7 +55,7 @@ async fn add(platform: &OfPlatform, name: &str, groups: &[String], pat: &Path) -
     });
     let (public, private) = key.ok_or_else(|| Error::new(Code::Internal, "no key can be generated"))?;
     let unusable = |error| {
-        let error = Error::new(Code::Internal, format!("cannot write {}", path.display())).with_source(error);
+        let error = Error::new(Code::SkillFailed, format!("cannot write {}", path.display())).with_source(error);
         Refusal::with_exit_code(error, exit::CONFIG)
     };
     // What is there already may be somebody's only copy of a key.
@@ -125,6 +125,10 @@ async fn ask(of: &OfPlatform, method: Method, name: &str, body: Option<Value>) -
         return Ok(answer);
     }
     let said = answer.get("message").and_then(Value::as_str).unwrap_or_default();
-    let error = failed(format!("answers {}: {said}", status.as_u16()));
-    Err(if status.is_client_error() { Refusal::with_exit_code(error, exit::USAGE) } else { error.into() })
+    let answered = format!("answers {}: {said}", status.as_u16());
+    if status.is_client_error() {
+        let error = Error::new(Code::SkillFailed, format!("the embedded platform {answered}"));
+        return Err(Refusal::with_exit_code(error, exit::USAGE));
+    }
+    Err(failed(answered).into())
 }

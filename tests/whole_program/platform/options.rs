@@ -182,9 +182,11 @@ async fn principals_are_added_whether_the_platform_runs_or_not() {
     }
 
     // Nothing is written over, and what fails leaves no file.
-    assert_eq!(principal(&["add", "carl"], Some(&ann)).code, Some(78));
+    let problem = principal(&["add", "carl"], Some(&ann)).problem_with_exit("skill_failed", 78);
+    assert!(problem["detail"].as_str().unwrap().starts_with("cannot write "), "{problem}");
     let again = data.path().join("again.json");
-    assert_eq!(principal(&["add", "ann"], Some(&again)).code, Some(64));
+    let problem = principal(&["add", "ann"], Some(&again)).problem_with_exit("skill_failed", 64);
+    assert!(problem["detail"].as_str().unwrap().ends_with("there is a principal ann already"), "{problem}");
     assert!(!again.exists());
     assert_eq!(principal(&["remove", "bob"], None).code, Some(0));
     let refused = skill_runtime().args(["content", "list"]).arg("--personal-access-config").arg(&bob);
