@@ -128,8 +128,11 @@ pub(crate) fn data_folder(given: Option<&Path>) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 ///
-/// [`Code::PlatformUnavailable`] when it cannot be started.
-pub(crate) async fn embedded(options: &FillOptions, lifetime: Duration) -> Result<(Identity, Option<Platform>), Error> {
+/// As for [`cannot_start`].
+pub(crate) async fn embedded(
+    options: &FillOptions,
+    lifetime: Duration,
+) -> Result<(Identity, Option<Platform>), Refusal> {
     let (identity, platform) = embedded_in(options.data.as_deref(), lifetime).await?;
     let named = match &options.project {
         Some(project) => Some(project.clone()),
@@ -146,7 +149,7 @@ pub(crate) async fn embedded(options: &FillOptions, lifetime: Duration) -> Resul
 pub(crate) async fn embedded_in(
     data: Option<&Path>,
     lifetime: Duration,
-) -> Result<(Identity, Option<Platform>), Error> {
+) -> Result<(Identity, Option<Platform>), Refusal> {
     let (started, using) = match data {
         Some(_) => ("started the embedded platform", "using the embedded platform that runs"),
         None => (
@@ -169,11 +172,7 @@ pub(crate) async fn embedded_in(
                 glances += 1;
                 tokio::time::sleep(FOLDER_GLANCE).await;
             }
-            Err(error) => {
-                let error =
-                    Error::new(Code::PlatformUnavailable, "cannot start the embedded platform").with_source(error);
-                return Err(error);
-            }
+            Err(error) => return Err(cannot_start("the embedded platform", error)),
         }
     };
     telemetry::notice(&format!("{started} at {}, data in {}", platform.url(), data.display()));
@@ -182,6 +181,13 @@ pub(crate) async fn embedded_in(
         .map_err(|error| Error::new(Code::Internal, "the embedded platform makes no token").with_source(error))?;
     let (url, project) = (platform.url().to_owned(), platform.project().to_owned());
     Ok((Identity { url, project, token }, Some(platform)))
+}
+
+/// Why a platform does not start: [`Code::PlatformUnavailable`], and data that cannot be used are a bad configuration.
+pub(crate) fn cannot_start(what: &str, error: StartError) -> Refusal {
+    let misconfigured = matches!(error, StartError::Data { .. } | StartError::Access { .. });
+    let error = Error::new(Code::PlatformUnavailable, format!("cannot start {what}")).with_source(error);
+    if misconfigured { Refusal::with_exit_code(error, exit::CONFIG) } else { error.into() }
 }
 
 /// The platform that runs apart on the data.

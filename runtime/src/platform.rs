@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use local_platform::{Faults, Options, Platform, SkillHost, StartError};
+use local_platform::{Faults, Options, Platform, SkillHost};
 use serde_json::json;
 use skill_sdk::{Code, Error};
 use tokio::runtime::{self, Runtime};
 
 use crate::cli::exit;
 use crate::cli::platform::{PlatformCommand, PlatformOptions, ServingOptions};
-use crate::identity::data_folder;
+use crate::identity::{cannot_start, data_folder};
 use crate::outcome::Refusal;
 use crate::stdout;
 use crate::triggers::signal::Signals;
@@ -73,11 +73,7 @@ fn serve(options: &ServingOptions) -> Result<(), Refusal> {
 
 /// Runs a platform until it is told to stop.
 async fn until_told(options: Options) -> Result<(), Refusal> {
-    let platform = Platform::start(options).await.map_err(|error| {
-        let misconfigured = matches!(error, StartError::Data { .. } | StartError::Access { .. });
-        let error = Error::new(Code::PlatformUnavailable, "cannot start the platform").with_source(error);
-        if misconfigured { Refusal::with_exit_code(error, exit::CONFIG) } else { error.into() }
-    })?;
+    let platform = Platform::start(options).await.map_err(|error| cannot_start("the platform", error))?;
     let ready = json!({"url": platform.url(), "pat": platform.pat_path(), "project": platform.project()});
     let mut signals =
         Signals::watch().map_err(|error| Error::new(Code::Internal, "signals cannot be watched").with_source(error))?;

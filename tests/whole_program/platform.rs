@@ -84,8 +84,10 @@ fn two_platforms_do_not_share_data() {
 fn data_that_is_none_is_left_alone() {
     let data = tempfile::tempdir().unwrap();
     std::fs::write(data.path().join("pat.json"), "mine").unwrap();
-    let ended = skill_runtime().arg("platform").arg("--data").arg(data.path()).end();
-    ended.problem_with_exit("platform_unavailable", 78);
+    for command in [&["platform"][..], &["platform", "principal", "list"], &["content", "list"]] {
+        let ended = skill_runtime().args(command).arg("--data").arg(data.path()).end();
+        ended.problem_with_exit("platform_unavailable", 78);
+    }
     assert_eq!(std::fs::read_to_string(data.path().join("pat.json")).unwrap(), "mine");
 }
 
