@@ -15,7 +15,8 @@ const LONGEST_NAME: usize = 512;
 /// Bytes of a project.
 const LONGEST_PROJECT: usize = 80;
 
-/// Refuses what nothing can be called: nothing, more than 512 bytes, and control characters.
+/// Refuses what nothing can be called: nothing, more than 512 bytes, control characters, and `.` and `..`, which clients take out of
+/// paths, so that what has such a name could not be asked for.
 pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
     if name.is_empty() {
         Err(Refusal::bad_request(format!("the name of the {what} is empty")))
@@ -23,6 +24,8 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
         Err(Refusal::bad_request(format!("the name of the {what} is longer than {LONGEST_NAME} bytes")))
     } else if name.chars().any(char::is_control) {
         Err(Refusal::bad_request(format!("the name of the {what} holds a control character")))
+    } else if matches!(name, "." | "..") {
+        Err(Refusal::bad_request(format!("the name of the {what} is `{name}`")))
     } else {
         Ok(())
     }
@@ -85,10 +88,10 @@ mod tests {
 
     #[test]
     fn names_of_nothing_are_refused() {
-        for name in ["", "a\nb", "a\u{7f}", "\u{85}", &"n".repeat(513)] {
+        for name in ["", ".", "..", "a\nb", "a\u{7f}", "\u{85}", &"n".repeat(513)] {
             assert!(check_name("skill", name).is_err(), "{name:?}");
         }
-        for name in ["acme/greet", "..", "ü", &"n".repeat(512)] {
+        for name in ["acme/greet", "...", "../x", "ü", &"n".repeat(512)] {
             assert!(check_name("skill", name).is_ok(), "{name:?}");
         }
     }
