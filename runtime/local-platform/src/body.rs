@@ -123,7 +123,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         value.map(Self).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             let what = match error.classify() {
-                serde_json::error::Category::Data => "does not have the right fields",
+                // This text is one of ours, with the name of the field.
+                serde_json::error::Category::Data if error.to_string().starts_with("missing field `") => {
+                    return Refusal::bad_request(format!("the body: {error}"));
+                }
+                serde_json::error::Category::Data => "has a value of the wrong type",
                 _ => "is not JSON",
             };
             Refusal::bad_request(format!("the body {what} (line {line}, column {column})"))

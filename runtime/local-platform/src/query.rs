@@ -249,7 +249,8 @@ fn unknown(operator: &str) -> Refusal {
 
 /// Plain texts alone: patterns can be made so that they take for ever.
 fn of_regex(pattern: &Value) -> Result<Test, Refusal> {
-    let bad = || Refusal::bad_request("of `$regex` comes a text without special characters but `^` in front");
+    let bad =
+        || Refusal::bad_request("`$regex` takes text without special characters, except for `^` at its beginning");
     let pattern = pattern.as_str().ok_or_else(bad)?;
     let (text, begins) = pattern.strip_prefix('^').map_or((pattern, false), |text| (text, true));
     if text.contains(|c| "\\^$.|?*+()[]{}".contains(c)) {

@@ -132,6 +132,7 @@ fn what_makes_no_sense_is_a_usage_error() {
     for args in [
         &["--fault", "explode"][..],
         &["--fault", "GET /: status=99"],
+        &["--fault", "GET fabric/v4/*: reset"],
         &["--fault", "GET /: reset, rate=2"],
         &["--token-ttl", "5"],
         &["--memory", "--data", "x"],
@@ -155,7 +156,6 @@ async fn principals_are_added_whether_the_platform_runs_or_not() {
         let run = skill_runtime().args(["platform", "principal"]).args(args);
         let run = run.args(path.iter().flat_map(|path| [Path::new("--pat"), path]));
         { run.arg("--data").arg(&folder) }.end()
-        &["--fault", "GET fabric/v4/*: reset"],
     };
     let (ann, bob) = (data.path().join("ann.json"), data.path().join("bob.json"));
     let added = principal(&["add", "ann", "--group", "readers", "--group", "writers"], Some(&ann));

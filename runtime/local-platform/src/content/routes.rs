@@ -184,7 +184,11 @@ async fn store_form(
 ) -> Result<Key, Refusal> {
     let project = project?;
     let form = Multipart::from_request(request, &()).await;
-    let mut form = form.map_err(|rejection| Refusal::bad_request(rejection.body_text()))?;
+    let mut form = form.map_err(|_| {
+        Refusal::bad_request(
+            "content comes as `multipart/form-data` with the fields key and content, or to a path with its key",
+        )
+    })?;
     let mut key = None;
     let mut upload = None;
     while let Some(mut field) = form.next_field().await.map_err(malformed)? {

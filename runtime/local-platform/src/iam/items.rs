@@ -22,7 +22,10 @@ impl<S: Send + Sync, T: DeserializeOwned, const MOST: usize> FromRequest<S> for 
         let JsonBody(body) = JsonBody::<Self>::from_request(request, state).await?;
         match body.items.len() {
             1.. if body.items.len() <= MOST => Ok(body),
-            found => Err(Refusal::bad_request(format!("a request has 1 to {MOST} items, and not {found}"))),
+            found => {
+                let how_many = if MOST == 1 { "one item".to_owned() } else { format!("1 to {MOST} items") };
+                Err(Refusal::bad_request(format!("a request has {how_many}, and not {found}")))
+            }
         }
     }
 }

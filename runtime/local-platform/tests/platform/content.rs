@@ -221,6 +221,7 @@ async fn unusable_forms_store_nothing() {
     }
     let response = local.request(Method::POST, &content("")).body("not a form").send().await.unwrap();
     assert_eq!(response.status(), 400);
+    assert!(body(response).await["message"].as_str().unwrap().contains("multipart/form-data"));
     assert!(local.keys("").await.is_empty());
 
     let head = local.head("POST", &content(""));
