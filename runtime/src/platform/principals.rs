@@ -1,7 +1,7 @@
 //! `platform principal`: who may act on an embedded platform, whether it runs or not.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -59,24 +59,27 @@ async fn add(platform: &OfPlatform, name: &str, groups: &[String], pat: &Path) -
         Refusal::with_exit_code(error, exit::CONFIG)
     };
     // What is there already may be somebody's only copy of a key.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(unusable)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(unusable)?;
     let written = Written(Some(path.clone()));
-    let added =
-        ask(platform, Method::POST, "", Some(json!({"name": name, "x": public, "groups": groups, "pat": path})))
-            .await?;
-    let said = |field: &str| added.get(field).cloned().unwrap_or_default();
-    let config = json!({
-        "jwk": {"crv": "Ed25519", "kty": "OKP", "x": public, "d": private},
-        "issuer": said("issuer"),
-        "audience": said("audience"),
-        "username": name,
-        "url": said("url"),
-        "project": said("project"),
-        "name": name,
-    });
-    file.write_all(format!("{config:#}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(unusable)?;
+    let jwk = json!({"crv": "Ed25519", "kty": "OKP", "x": public, "d": private});
+    let mut config = json!({"jwk": jwk, "username": name, "name": name});
+    write(&file, &config).map_err(unusable)?;
+    let sent = json!({"name": name, "x": public, "groups": groups, "pat": path});
+    let added = ask(platform, Method::POST, "", Some(sent)).await?;
+    // The key is in use from here on.
     written.keep();
+    for field in ["issuer", "audience", "url", "project"] {
+        config[field] = added.get(field).cloned().unwrap_or_default();
+    }
+    write(&file, &config).map_err(unusable)?;
     Ok(json!({"name": name, "groups": groups, "pat": path}))
+}
+
+/// Writes a config from the beginning of a file, in place of a shorter one.
+fn write(mut file: &File, config: &Value) -> io::Result<()> {
+    file.rewind()?;
+    file.write_all(format!("{config:#}\n").as_bytes())?;
+    file.sync_all()
 }
 
 /// A file that is removed again unless it is kept.
@@ -91,7 +94,7 @@ impl Written {
 impl Drop for Written {
     fn drop(&mut self) {
         if let Some(path) = self.0.take() {
-            // It was empty; one that stays is in nobody's way but that of the next try, which names it.
+            // Nobody knows its key; one that stays is in nobody's way but that of the next try, which names it.
             let _ = fs::remove_file(path);
         }
     }
