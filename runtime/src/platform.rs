@@ -73,13 +73,15 @@ fn serve(options: &ServingOptions) -> Result<(), Refusal> {
 
 /// Runs a platform until it is told to stop.
 async fn until_told(options: Options) -> Result<(), Refusal> {
-    let platform = Platform::start(options).await.map_err(|error| cannot_start("the platform", error))?;
-    let ready = json!({"url": platform.url(), "pat": platform.pat_path(), "project": platform.project()});
     let mut signals =
         Signals::watch().map_err(|error| Error::new(Code::Internal, "signals cannot be watched").with_source(error))?;
+    let platform = Platform::start(options).await.map_err(|error| cannot_start("the platform", error))?;
+    let ready = json!({"url": platform.url(), "pat": platform.pat_path(), "project": platform.project()});
     // Whoever waits for this line and is gone needs no platform.
-    stdout::write(&format!("{ready}\n"))?;
-    signals.next().await;
+    let told = stdout::write(&format!("{ready}\n"));
+    if told.is_ok() {
+        signals.next().await;
+    }
     platform.shutdown().await;
-    Ok(())
+    Ok(told?)
 }

@@ -30,6 +30,20 @@ async fn a_platform_in_memory_keeps_nothing() {
     assert!(!folder.exists());
 }
 
+#[test]
+fn a_platform_in_memory_that_cannot_say_where_it_is_leaves_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let run = std::process::Command::new(&built().runtime)
+        .args(["platform", "--memory"])
+        .env("TMPDIR", temporary.path())
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(70), "{}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn skills_are_run_when_they_are_invoked() {
     let data = tempfile::tempdir().unwrap();
