@@ -102,6 +102,12 @@ impl Drop for Written {
 
 /// What the platform answers about its principals. It is started for the while if it does not run.
 async fn ask(of: &OfPlatform, method: Method, name: &str, body: Option<Value>) -> Result<Value, Refusal> {
+    let data = identity::data_folder(of.data.as_deref())?;
+    // Only who adds somebody may mean data that are not there yet.
+    if method != Method::POST && !data.join("pat.json").is_file() {
+        let error = Error::new(Code::SkillFailed, format!("there are no data of a platform in {}", data.display()));
+        return Err(Refusal::with_exit_code(error, exit::CONFIG));
+    }
     let (Identity { url, token, .. }, _platform) = identity::embedded_in(of.data.as_deref(), TOKEN).await?;
     let failed = |what: String| Error::new(Code::PlatformUnavailable, format!("the embedded platform {what}"));
     // It is on this machine: no proxy is asked.

@@ -206,4 +206,10 @@ async fn principals_are_added_whether_the_platform_runs_or_not() {
     let refused = skill_runtime().args(["content", "list"]).arg("--personal-access-config").arg(&bob);
     { refused }.end().problem("token_invalid");
     assert_eq!(principal(&["remove", "bob"], None).code, Some(64));
+
+    // A folder that is mistyped is told, and not made.
+    let mistyped = data.path().join("dta");
+    let ended = { skill_runtime().args(["platform", "principal", "list", "--data"]).arg(&mistyped) }.end();
+    ended.problem_with_exit("skill_failed", 78);
+    assert!(!mistyped.exists());
 }
