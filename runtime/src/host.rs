@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use skill_sdk::{Code, Error, Invocation, Manifest, Message, Response};
+use skill_sdk::{Code, Error, Invocation, Manifest, Message, Response, TraceParent};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -50,6 +50,8 @@ pub struct How {
     pub timeout: Duration,
     /// Ends the invocation when it is cancelled.
     pub shutdown: CancellationToken,
+    /// Whoever invokes, as a span of a trace.
+    pub trace_parent: Option<TraceParent>,
 }
 
 impl How {
@@ -134,7 +136,7 @@ impl Host {
         let deadline = began.checked_add(timeout);
         tokio::select! {
             biased;
-            answer = self.call(message, found, timeout, deadline) => match deadline {
+            answer = self.call(message, found, how, timeout, deadline) => match deadline {
                 // A handler that did not yield has kept the clock from being looked at.
                 Some(deadline) if Instant::now() >= deadline => Err(timed_out(timeout)),
                 _ => answer,
@@ -150,6 +152,7 @@ impl Host {
         &self,
         message: Message,
         found: Result<&dyn HostedSkill, Error>,
+        how: &How,
         timeout: Duration,
         deadline: Option<Instant>,
     ) -> Result<Response, Error> {
@@ -171,7 +174,13 @@ impl Host {
         };
         let skill = found?;
 
+        // A span of its own, in the trace of whoever invokes.
+        let span = how.trace_parent.map_or_else(
+            || TraceParent::of_activation(message.activation_id().unwrap_or_default()),
+            TraceParent::child,
+        );
         let mut invocation = Invocation::new(message)
+            .with_trace_parent(span)
             .with_client_options(asked.client.clone())
             .with_response_limit(self.limits.response);
         invocation = match client {

@@ -45,6 +45,7 @@ pub mod host;
 mod iam;
 mod identity;
 mod json;
+mod metrics;
 pub mod outcome;
 mod platform;
 mod sample;

@@ -17,7 +17,7 @@
 //! - `call`, `body`: a request that has not been sent; `address`: where it goes; `trace`: the trace it belongs to
 //! - `request`: how it is sent, `retry`: when it is sent once more
 //! - `response`: its answer, `refusal`: what an answer means that is no success, `withheld`: what no error may repeat
-//! - `pool`, `tls`: the connections that requests are made over
+//! - `pool`, `tls`: the connections that requests are made over; `observer`: who is told of requests
 //! - `file`: a file that is read like an answer; `sink`: one that is written beside reading; `replace`: a file that is replaced as a whole
 //!
 //! # Calls that fail
@@ -45,7 +45,8 @@
 //! call fails), else of a random length of at most 0.5 s, then 1 s, then 2 s. No call goes on after the deadline of the
 //! invocation. A refused token is renewed once where that is possible.
 //!
-//! Every call carries a `traceparent` (W3C Trace Context). The calls of a client that is made from a message belong to one
+//! Every call carries a `traceparent` (W3C Trace Context). Calls in an invocation that a host runs are below the span of that
+//! invocation, in the trace of whoever invoked. Otherwise the calls of a client that is made from a message belong to one
 //! trace; its id is that of the activation where that is a UUID.
 
 use std::fmt;
@@ -60,6 +61,7 @@ use crate::auth::{AccessToken, Environment, ProcessEnvironment, TokenSource};
 use crate::error::{Code, Error};
 use crate::iam::Iam;
 use crate::message::Message;
+use crate::trace_parent::TraceParent;
 
 pub use activations::Activation;
 use address::is_segment;
@@ -73,12 +75,14 @@ pub use from_message::{IntoMessage, MessageOptions};
 pub use info::Info;
 pub use list::{ListOptions, Order};
 pub use models::{Model, ModelTag, Models};
+pub use observer::{PlatformRequest, observe_requests};
 use request::Terms;
 pub use secrets::{SecretValue, Secrets};
 use send::found;
 pub use sessions::{Session, SessionRecord, Sessions};
 pub use skills::{ActionStatus, SkillRecord, Skills};
 pub use tls::VerifySslCert;
+use trace::Trace;
 pub use types::{TypeDefinition, Types};
 
 pub mod activations;
@@ -97,6 +101,7 @@ pub mod info;
 mod list;
 pub mod models;
 pub(crate) mod nullable;
+mod observer;
 mod pool;
 pub(crate) mod refusal;
 mod replace;
@@ -229,9 +234,18 @@ impl Client {
         self.changed(|client| client.terms.body_limit = bytes)
     }
 
-    /// The same client for an invocation that is over at this time: no call goes on after it.
-    pub(crate) fn with_deadline(&self, deadline: Instant) -> Self {
-        self.changed(|client| client.terms.deadline = Some(deadline))
+    /// The same client for an invocation that is over at this time and is this span: no call goes on after it, and all are
+    /// below it.
+    pub(crate) fn within(&self, deadline: Option<Instant>, span: Option<TraceParent>) -> Self {
+        self.changed(|client| {
+            client.terms.deadline = deadline;
+            client.terms.trace = span.map(Trace::Below).or(client.terms.trace);
+        })
+    }
+
+    /// The same client with its calls below a span.
+    pub fn with_trace_parent(&self, parent: TraceParent) -> Self {
+        self.changed(|client| client.terms.trace = Some(Trace::Below(parent)))
     }
 
     fn changed(&self, change: impl FnOnce(&mut Inner)) -> Self {

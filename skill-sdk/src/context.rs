@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, MessageOptions, Session};
 use crate::error::{Code, Error};
+use crate::invocation::Invocation;
 use crate::message::Message;
+use crate::trace_parent::TraceParent;
 
 /// The surroundings of one invocation. Cheap to clone.
 #[derive(Clone)]
@@ -22,20 +24,17 @@ struct Inner {
     client: OnceLock<Result<Client, Error>>,
     client_options: MessageOptions,
     deadline: Option<Instant>,
+    trace_parent: Option<TraceParent>,
     over: CancellationToken,
 }
 
 impl Context {
-    pub(crate) fn new(
-        message: Message,
-        client: Option<Result<Client, Error>>,
-        client_options: MessageOptions,
-        deadline: Option<Instant>,
-        over: CancellationToken,
-    ) -> Self {
-        let client = client.map(|client| client.map(|client| until(client, deadline)));
+    pub(crate) fn new(invocation: Invocation, over: CancellationToken) -> Self {
+        let trace_parent = invocation.trace_parent();
+        let Invocation { message, client, client_options, deadline, .. } = invocation;
+        let client = client.map(|client| client.map(|client| client.within(deadline, trace_parent)));
         let client = client.map_or_else(OnceLock::new, OnceLock::from);
-        Self(Arc::new(Inner { message, client, client_options, deadline, over }))
+        Self(Arc::new(Inner { message, client, client_options, deadline, trace_parent, over }))
     }
 
     /// The whole message.
@@ -60,7 +59,7 @@ impl Context {
             client
         } else {
             let client = Client::from_message_with(&self.0.message, &self.0.client_options)?;
-            self.0.client.get_or_init(|| Ok(until(client, self.0.deadline)))
+            self.0.client.get_or_init(|| Ok(client.within(self.0.deadline, self.0.trace_parent)))
         };
         client.as_ref().map_err(Error::without_source)
     }
@@ -140,6 +139,12 @@ impl Context {
         self.0.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
+    /// The span of a trace that this invocation is, for calls to others than the platform: its text is the value of their header
+    /// `traceparent`. `None` outside a host.
+    pub fn trace_parent(&self) -> Option<TraceParent> {
+        self.0.trace_parent
+    }
+
     /// Ends when the invocation is over: cancelled, or answered. The handler's own future is dropped then anyway; this is
     /// for tasks it has spawned.
     pub async fn cancelled(&self) {
@@ -149,14 +154,6 @@ impl Context {
     /// Whether the invocation is over, for threads and loops that cannot await.
     pub fn is_cancelled(&self) -> bool {
         self.0.over.is_cancelled()
-    }
-}
-
-/// A client whose calls end when the invocation does.
-fn until(client: Client, deadline: Option<Instant>) -> Client {
-    match deadline {
-        Some(deadline) => client.with_deadline(deadline),
-        None => client,
     }
 }
 

@@ -15,22 +15,25 @@ use crate::error::{Code, Error};
 use crate::message::Message;
 use crate::response::Response;
 use crate::skill::Boxed;
+use crate::trace_parent::TraceParent;
 
 /// What a skill is invoked with.
 #[derive(Debug)]
 pub struct Invocation {
-    message: Message,
-    client: Option<Result<Client, Error>>,
-    client_options: MessageOptions,
-    deadline: Option<Instant>,
+    pub(crate) message: Message,
+    pub(crate) client: Option<Result<Client, Error>>,
+    pub(crate) client_options: MessageOptions,
+    pub(crate) deadline: Option<Instant>,
     response_limit: usize,
+    trace_parent: Option<TraceParent>,
 }
 
 impl Invocation {
     /// An invocation without deadline and limit.
     pub fn new(message: Message) -> Self {
         let client_options = MessageOptions::default();
-        Self { message, client: None, client_options, deadline: None, response_limit: usize::MAX }
+        let (deadline, response_limit, trace_parent) = (None, usize::MAX, None);
+        Self { message, client: None, client_options, deadline, response_limit, trace_parent }
     }
 
     /// Hands over the client that was made from the message, so that it is not made again.
@@ -63,6 +66,12 @@ impl Invocation {
         self
     }
 
+    /// Says which span of a trace the invocation is. Calls to the platform are below it.
+    pub fn with_trace_parent(mut self, own: TraceParent) -> Self {
+        self.trace_parent = Some(own);
+        self
+    }
+
     /// The message.
     pub fn message(&self) -> &Message {
         &self.message
@@ -88,13 +97,18 @@ impl Invocation {
         self.response_limit
     }
 
+    /// The span that the invocation is, where that is known.
+    pub fn trace_parent(&self) -> Option<TraceParent> {
+        self.trace_parent
+    }
+
     pub(crate) fn run(
         self,
         start: impl FnOnce(Context, usize) -> Boxed<Result<Response, Error>> + Send + 'static,
     ) -> Running {
         let over = CancellationToken::new();
-        let context = Context::new(self.message, self.client, self.client_options, self.deadline, over.clone());
         let limit = self.response_limit;
+        let context = Context::new(self, over.clone());
         Running { state: State::Ready(Box::new(move || start(context, limit))), over }
     }
 }

@@ -67,6 +67,7 @@ pub use message::Message;
 pub use redact::{redact, redact_secrets};
 pub use response::Response;
 pub use skill::{Handler, Manifest, Schemas, Skill};
+pub use trace_parent::{InvalidTraceParent, TraceParent};
 
 #[cfg(feature = "arrow")]
 pub use arrow_array;
@@ -94,6 +95,7 @@ pub mod rows;
 mod skill;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod trace_parent;
 
 /// What a skill usually needs.
 pub mod prelude {

@@ -31,7 +31,7 @@ use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
-use crate::client::{MessageOptions, VerifySslCert};
+use crate::client::{self, MessageOptions, VerifySslCert};
 use crate::error::{Code, Error, Wire};
 use crate::invocation::{Invocation, Running, panicked};
 use crate::json_text::JsonText;
@@ -40,7 +40,7 @@ use crate::message::Message;
 use crate::skill::{Manifest, Skill};
 
 /// The version of everything in this module that crosses the boundary.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// The name of the one symbol that a library exports.
 pub const SYMBOL: &str = "skill_sdk_plugin";
@@ -95,6 +95,9 @@ pub struct Host {
     pub max_level: u8,
     /// Takes a log record, from any thread. It must not panic.
     pub log: extern "C" fn(record: &LogRecord<'_>),
+    /// Is told of each request to a platform, from any thread: the status of the answer, 0 when there was none, and the
+    /// nanoseconds it took. It must not panic.
+    pub request_made: extern "C" fn(status: u16, nanoseconds: u64),
 }
 
 /// An event in a library.
@@ -128,6 +131,8 @@ pub struct Call<'a> {
     payload_json: Bytes<'a>,
     properties_json: Bytes<'a>,
     other_json: Bytes<'a>,
+    /// The span that the invocation is, as the value of a header `traceparent`; null when it is not known.
+    trace_parent: Bytes<'a>,
     /// Nanoseconds until the deadline; [`u64::MAX`] when there is none. Clocks of two standard libraries need not have
     /// the same form, so no point in time crosses.
     remaining: u64,
@@ -144,10 +149,9 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// An invocation that is to cross, with the [`client_refused_json`] of it.
-    pub fn new(invocation: &'a Invocation, client_refused: Option<&'a str>) -> Self {
+    /// An invocation that is to cross, with what of it is written as text.
+    pub fn new(invocation: &'a Invocation, texts: &'a Texts) -> Self {
         let (message, options) = (invocation.message(), invocation.client_options());
-        let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self {
             activation_id: message.activation_id.as_deref().into(),
             api_endpoint: message.api_endpoint.as_deref().into(),
@@ -162,6 +166,7 @@ impl<'a> Call<'a> {
             payload_json: Some(message.payload.as_str()).into(),
             properties_json: message.properties.as_ref().map(JsonText::as_str).into(),
             other_json: message.other.as_ref().map(JsonText::as_str).into(),
+            trace_parent: texts.trace_parent.as_deref().into(),
             remaining: invocation.remaining().map_or(u64::MAX, nanoseconds),
             response_limit: invocation.response_limit(),
             leeway: nanoseconds(options.leeway),
@@ -171,7 +176,7 @@ impl<'a> Call<'a> {
                 VerifySslCert::Against(path) => Some(path.to_str().unwrap_or("\u{fffd}")).into(),
                 VerifySslCert::Yes | VerifySslCert::No => None.into(),
             },
-            client_refused: client_refused.into(),
+            client_refused: texts.client_refused.as_deref().into(),
         }
     }
 
@@ -205,6 +210,10 @@ impl<'a> Call<'a> {
             Some(json) => invocation.with_client_refused(read_error(json)),
             None => invocation,
         };
+        let invocation = match self.trace_parent.text().and_then(|text| text.parse().ok()) {
+            Some(own) => invocation.with_trace_parent(own),
+            None => invocation,
+        };
         match Instant::now().checked_add(Duration::from_nanos(self.remaining)) {
             Some(deadline) if self.remaining != u64::MAX => invocation.with_deadline(deadline),
             _ => invocation,
@@ -212,9 +221,24 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Why an invocation's handler is refused a client, if it is, as it crosses.
-pub fn client_refused_json(invocation: &Invocation) -> Option<String> {
-    invocation.client_refused().map(write_error)
+/// What of an invocation is written as text so that it can cross.
+pub struct Texts {
+    client_refused: Option<String>,
+    trace_parent: Option<String>,
+}
+
+impl Texts {
+    /// Those of an invocation.
+    pub fn of(invocation: &Invocation) -> Self {
+        Self {
+            client_refused: invocation.client_refused().map(write_error),
+            trace_parent: invocation.trace_parent().map(|own| own.to_string()),
+        }
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn write_error(error: &Error) -> String {
@@ -403,6 +427,8 @@ pub fn level_of(number: u8) -> Option<Level> {
 extern "C" fn start(host: &Host) {
     // What panics here is a subscriber or a hook that cannot be set; the skills work without.
     drop(catch_unwind(AssertUnwindSafe(|| forward_logs(*host))));
+    let request_made = host.request_made;
+    client::observe_requests(move |request| request_made(request.status.unwrap_or(0), nanoseconds(request.took)));
 }
 
 /// Sends events and panics of this library to the host.

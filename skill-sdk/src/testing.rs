@@ -29,7 +29,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::MessageOptions;
 use crate::context::Context;
 use crate::error::Error;
 use crate::invocation::Invocation;
@@ -64,7 +63,7 @@ pub fn context(payload: &(impl Serialize + ?Sized)) -> Context {
 
 /// The context of a message.
 pub fn context_of(message: Message) -> Context {
-    Context::new(message, None, MessageOptions::default(), None, CancellationToken::new())
+    Context::new(Invocation::new(message), CancellationToken::new())
 }
 
 /// Invokes a skill with a [`message`] that carries the payload.

@@ -101,7 +101,12 @@ fn a_library_exports_one_symbol() {
 async fn many_calls_of_one_library_run_at_once() {
     let skills = Skills::load(&built().misbehaving).unwrap();
     let host = std::sync::Arc::new(Host::new(skills, Limits::default()));
-    let how = How { skill: None, timeout: Duration::from_secs(60), shutdown: CancellationToken::default() };
+    let how = How {
+        skill: None,
+        timeout: Duration::from_secs(60),
+        shutdown: CancellationToken::default(),
+        trace_parent: None,
+    };
     let calls = (0..500).map(|number| {
         let (host, how) = (host.clone(), how.clone());
         tokio::spawn(async move {

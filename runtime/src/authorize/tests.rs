@@ -116,7 +116,7 @@ impl Stage {
     }
 
     async fn run_until(&self, skill: &str, message: Message, shutdown: CancellationToken) -> Outcome {
-        let how = How { skill: Some(skill.to_owned()), timeout: Duration::from_mins(1), shutdown };
+        let how = How { skill: Some(skill.to_owned()), timeout: Duration::from_mins(1), shutdown, trace_parent: None };
         self.host.answer(message, &how).await
     }
 
@@ -162,7 +162,8 @@ async fn whoever_lacks_something_is_told_what() {
     let never = async |_: Value, _: skill_sdk::Context| -> skill_sdk::Result<Value> { panic!("it must not run") };
     let skills = Skills::linked(vec![Skill::new("s", never).requires(requires)]).unwrap();
     let host = Host::new(skills, Limits::default());
-    let how = How { skill: None, timeout: Duration::from_mins(1), shutdown: CancellationToken::new() };
+    let how =
+        How { skill: None, timeout: Duration::from_mins(1), shutdown: CancellationToken::new(), trace_parent: None };
     for _ in 0..2 {
         let outcome = host.answer(platform.message(&Token::new()), &how).await;
         assert_eq!(outcome.exit_code(), 77);
@@ -336,6 +337,7 @@ async fn the_deadline_counts_while_the_platform_is_asked() {
         skill: Some("assets".to_owned()),
         timeout: Duration::from_millis(30),
         shutdown: CancellationToken::new(),
+        trace_parent: None,
     };
     let outcome = stage.host.answer(platform.message(&Token::new()), &how).await;
     assert_eq!((outcome.code(), stage.runs()), (Some(Code::Timeout), 0));

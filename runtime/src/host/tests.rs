@@ -16,7 +16,7 @@ fn host(skills: Vec<Skill>) -> Host {
 }
 
 fn how() -> How {
-    How { skill: None, timeout: Duration::from_mins(1), shutdown: CancellationToken::new() }
+    How { skill: None, timeout: Duration::from_mins(1), shutdown: CancellationToken::new(), trace_parent: None }
 }
 
 fn message(payload: &Value) -> Vec<u8> {

@@ -126,7 +126,7 @@ impl SkillHost for PlatformSkills {
             let Some((host, name)) = found else {
                 return Err(json!({"code": "skill_not_found", "detail": format!("there is no skill `{skill}` here")}));
             };
-            let how = How { skill: Some(name), timeout, shutdown: cancelled };
+            let how = How { skill: Some(name), timeout, shutdown: cancelled, trace_parent: None };
             let outcome = host.handle(&message, &how).await;
             match (outcome.response(), outcome.problem()) {
                 (Some(payload), _) => Ok(payload.to_owned()),

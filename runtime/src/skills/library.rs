@@ -1,9 +1,11 @@
 //! Skills of a shared library: the other side of [`skill_sdk::plugin`], and the host's only unsafe code.
 
 use std::path::Path;
+use std::time::Duration;
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW, Symbol};
-use skill_sdk::plugin::{self, Call, Header, LogRecord, Plugin, SYMBOL};
+use skill_sdk::client::PlatformRequest;
+use skill_sdk::plugin::{self, Call, Header, LogRecord, Plugin, SYMBOL, Texts};
 use skill_sdk::{Code, Error, Invocation, Manifest, Response, Schemas};
 
 use super::{Answer, HostedSkill};
@@ -46,6 +48,7 @@ pub(super) fn open(path: &Path) -> Result<Vec<Box<dyn HostedSkill>>, Error> {
         header: Header::of::<plugin::Host>(),
         max_level: plugin::level_number(telemetry::max_level()),
         log,
+        request_made,
     });
     let manifests: Vec<Manifest> = serde_json::from_slice((plugin.manifests)().bytes()?)
         .map_err(|error| unusable("has manifests that cannot be read").with_source(error))?;
@@ -68,6 +71,11 @@ extern "C" fn log(record: &LogRecord<'_>) {
     });
 }
 
+extern "C" fn request_made(status: u16, nanoseconds: u64) {
+    let request = PlatformRequest { status: (status != 0).then_some(status), took: Duration::from_nanos(nanoseconds) };
+    crate::metrics::request_made(request);
+}
+
 struct LibrarySkill {
     plugin: &'static Plugin,
     place: usize,
@@ -86,8 +94,7 @@ impl HostedSkill for LibrarySkill {
 
     fn call(&self, invocation: Invocation) -> Answer {
         let limit = invocation.response_limit();
-        let refused = plugin::client_refused_json(&invocation);
-        let reply = (self.plugin.call)(self.place, &Call::new(&invocation, refused.as_deref()));
+        let reply = (self.plugin.call)(self.place, &Call::new(&invocation, &Texts::of(&invocation)));
         Box::pin(async move { Response::from_utf8(reply.await.bytes()?, limit) })
     }
 }

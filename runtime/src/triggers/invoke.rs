@@ -74,7 +74,8 @@ fn begin(source: Source, options: InvokeOptions) -> Result<OneInvocation, Refusa
             }
         }
     };
-    let how = How { skill: options.skill, timeout: options.timeout, shutdown: CancellationToken::new() };
+    let how =
+        How { skill: options.skill, timeout: options.timeout, shutdown: CancellationToken::new(), trace_parent: None };
     let client = options.authentication.client();
     let authentication = options.authentication.authentication();
     let authentication = authentication.map_err(|error| Refusal::with_exit_code(error, exit::CONFIG))?;

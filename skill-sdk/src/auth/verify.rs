@@ -14,6 +14,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -53,6 +54,14 @@ pub struct Verifier {
     audiences: Vec<String>,
     leeway: Duration,
     seen: Cache<Fingerprint, Seen>,
+    counts: Counts,
+}
+
+/// How often a token had been seen before, and how often not.
+#[derive(Default)]
+struct Counts {
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 /// The SHA-256 of a token, so that no token is kept.
@@ -77,6 +86,7 @@ impl Verifier {
             audiences: Vec::new(),
             leeway: DEFAULT_LEEWAY,
             seen: Cache::new(REMEMBERED),
+            counts: Counts::default(),
         }
     }
 
@@ -122,18 +132,25 @@ impl Verifier {
         let mut fingerprint = Fingerprint::default();
         fingerprint.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
         if let Some(seen) = self.seen.get(&fingerprint).filter(|seen| seen.generation == keys.generation) {
+            self.counts.hits.fetch_add(1, Ordering::Relaxed);
             let outcome = self.check_times(claims.expires_at, seen.not_before);
             if outcome.is_err() {
                 self.seen.remove(&fingerprint);
             }
             return outcome;
         }
+        self.counts.misses.fetch_add(1, Ordering::Relaxed);
         let parts = Parts::of(text).map_err(invalid)?;
         let generation = self.check_signature(&parts, keys).await?;
         let not_before = self.check_claims(claims).map_err(invalid)?;
         self.check_times(claims.expires_at, not_before)?;
         self.seen.insert(fingerprint, Seen { generation, not_before });
         Ok(())
+    }
+
+    /// How many of the tokens that were checked had been found good before and were remembered, and how many had not, for metrics.
+    pub fn remembered(&self) -> (u64, u64) {
+        (self.counts.hits.load(Ordering::Relaxed), self.counts.misses.load(Ordering::Relaxed))
     }
 
     /// Checks the signature with these keys or, where that may help, with later ones, and gives the generation of the keys that

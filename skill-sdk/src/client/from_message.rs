@@ -84,7 +84,7 @@ impl Client {
         let token = token.cloned().ok_or_else(|| incomplete(vec!["token"]))?;
         let token = AccessToken::decode(token)?;
         token.check_expiry(options.leeway)?;
-        let trace = message.activation_id().and_then(Trace::of).unwrap_or_else(Trace::new);
+        let trace = Trace::of(message.activation_id().unwrap_or_default());
         Ok(Self(Arc::new(Inner {
             base,
             api_version: DEFAULT_API_VERSION,

@@ -14,6 +14,7 @@ use crate::error::{Code, Error};
 
 use super::body::Progress;
 use super::call::{Call, Form, Head, Wait};
+use super::observer::Observed;
 use super::pool;
 use super::response::Response;
 use super::retry::{Cause, Failure, Failures};
@@ -224,9 +225,13 @@ impl Attempt<'_> {
         let failure = &head.failure;
         let Terms { timeout, deadline, .. } = *self.terms;
         let origin = || head.url.origin().ascii_serialization();
-        let began = Instant::now();
+        let mut observed = Observed::begin();
+        let began = observed.began;
         let answer = match within(timeout, head.wait, progress, request.send()).await {
-            Some(Ok(answer)) => answer,
+            Some(Ok(answer)) => {
+                observed.answered(answer.status().as_u16());
+                answer
+            }
             Some(Err(error)) => return Err(no_answer(failure, &origin(), error, progress)),
             None => {
                 let why = format!("{} did not answer in {timeout:?}", origin());
@@ -242,7 +247,7 @@ impl Attempt<'_> {
         let http = pool::http(&call.head.url, self.verify).await.map_err(lasting)?;
         let Call { head, body } = call;
         let mut request = http.request(head.method.clone(), head.url.clone()).headers(head.headers.clone());
-        if let Some(header) = self.trace.parent() {
+        if let Some(header) = self.trace.header() {
             request = request.header(TRACEPARENT, header);
         }
         if let Some(token) = self.token {

@@ -8,16 +8,19 @@ fn a_call_carries_the_whole_message() {
         "payload":[1.50,{"b":1,"a":2}],"properties":{"k":1},"extra":{"x":1e400}}"#;
     let message: Message = text.parse().unwrap();
     let deadline = Instant::now() + Duration::from_secs(5);
-    let given = Invocation::new(message.clone()).with_deadline(deadline).with_response_limit(7);
-    let call = Call::new(&given, None);
+    let own = crate::TraceParent::of_activation("a");
+    let given = Invocation::new(message.clone()).with_deadline(deadline).with_response_limit(7).with_trace_parent(own);
+    let texts = Texts::of(&given);
+    let call = Call::new(&given, &texts);
     let shown = format!("{:?}", call.invocation());
     assert!(shown.contains("response_limit: 7") && shown.contains("deadline: Some"), "{shown}");
     let crossed = call.invocation();
+    assert_eq!(crossed.trace_parent(), Some(own));
     let crossed = crossed.message();
     assert_eq!(crossed.to_json_with_token(), message.to_json_with_token());
     assert!(crossed.to_json_with_token().contains(r#""payload":[1.50,{"b":1,"a":2}]"#));
     let bare = Invocation::new(Message::new(&()).unwrap());
-    assert_eq!(Call::new(&bare, None).invocation().message().to_json_with_token(), r#"{"payload":null}"#);
+    assert_eq!(Call::new(&bare, &Texts::of(&bare)).invocation().message().to_json_with_token(), r#"{"payload":null}"#);
 }
 
 #[test]
@@ -25,13 +28,13 @@ fn a_call_carries_how_clients_are_made_and_whether_one_is_refused() {
     let options = |verify: VerifySslCert| MessageOptions { leeway: Duration::from_secs(7), verify_ssl_cert: verify };
     for verify in [VerifySslCert::Yes, VerifySslCert::No, "/a/bundle".into()] {
         let given = Invocation::new(testing::message(&1)).with_client_options(options(verify.clone()));
-        let crossed = Call::new(&given, client_refused_json(&given).as_deref()).invocation();
+        let crossed = Call::new(&given, &Texts::of(&given)).invocation();
         assert_eq!(crossed.client_options(), &options(verify));
         assert!(crossed.client_refused().is_none());
     }
     let why = Error::new(Code::EndpointNotAllowed, "not there");
     let given = Invocation::new(testing::message(&1)).with_client_refused(why);
-    let crossed = Call::new(&given, client_refused_json(&given).as_deref()).invocation();
+    let crossed = Call::new(&given, &Texts::of(&given)).invocation();
     let why = crossed.client_refused().unwrap();
     assert_eq!((why.code(), why.detail()), (Code::EndpointNotAllowed, "not there"));
 }
@@ -54,7 +57,7 @@ fn panics_stop_at_the_boundary() {
 #[tokio::test]
 async fn a_skill_that_is_not_there_is_an_error() {
     let invocation = Invocation::new(testing::message(&1));
-    let reply = call(usize::MAX, &Call::new(&invocation, None)).await;
+    let reply = call(usize::MAX, &Call::new(&invocation, &Texts::of(&invocation))).await;
     assert_eq!(reply.bytes().unwrap_err().code(), Code::SkillNotFound);
     assert_eq!(schemas(usize::MAX).bytes().unwrap_err().code(), Code::SkillNotFound);
 }
