@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::authenticate::Authentication;
 use crate::authorize::Authorizer;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, OutcomeLevels};
 use crate::skills::{HostedSkill, Skills};
 
 /// Runs invocations of its skills.
@@ -19,6 +19,7 @@ pub struct Host {
     limits: Limits,
     authentication: Authentication,
     authorizer: Authorizer,
+    outcome_levels: OutcomeLevels,
 }
 
 /// How large things may be, in bytes. Over a limit is refused, never cut.
@@ -65,7 +66,8 @@ impl Host {
     /// A host of skills, which asks of a message what any client asks.
     pub fn new(skills: Skills, limits: Limits) -> Self {
         let authorizer = Authorizer::of(&skills);
-        Self { skills, limits, authentication: Authentication::default(), authorizer }
+        let authentication = Authentication::default();
+        Self { skills, limits, authentication, authorizer, outcome_levels: OutcomeLevels::default() }
     }
 
     /// Asks more of messages, or less.
@@ -74,13 +76,20 @@ impl Host {
         self
     }
 
+    /// Says at which levels the outcomes of invocations are logged. By default that is debug.
+    pub fn with_outcomes_logged(mut self, levels: OutcomeLevels) -> Self {
+        self.outcome_levels = levels;
+        self
+    }
+
     /// Runs one invocation. Every failure is part of the outcome.
     pub async fn handle(&self, bytes: &[u8], how: &How) -> Outcome {
+        let began = Instant::now();
         match self.read(bytes) {
             Ok(message) => self.answer(message, how).await,
             Err(error) => {
                 let outcome = Outcome::new(String::new(), None, Err(error));
-                outcome.log(Duration::ZERO);
+                outcome.log(began.elapsed(), self.outcome_levels);
                 outcome
             }
         }
@@ -111,7 +120,7 @@ impl Host {
         let span = skill_sdk::logging::invocation_span(&message, name);
         let result = self.run(message, found, how, began).instrument(span.clone()).await;
         let outcome = Outcome::new(activation_id, token.as_ref(), result);
-        span.in_scope(|| outcome.log(began.elapsed()));
+        span.in_scope(|| outcome.log(began.elapsed(), self.outcome_levels));
         outcome
     }
 

@@ -26,6 +26,16 @@ struct Failure {
     pointer: Option<String>,
 }
 
+/// The levels of the log lines that say what came of invocations.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum OutcomeLevels {
+    /// All at debug: a job says by its exit what came of it.
+    #[default]
+    Debug,
+    /// A success at info, a failure as a warning, a panic and a failure of our own as an error.
+    ByOutcome,
+}
+
 /// A problem document (RFC 9457), `application/problem+json`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -99,11 +109,25 @@ impl Outcome {
         })
     }
 
-    /// Writes the log line that every invocation has, at debug level: a job says by its exit what came of it.
-    pub(crate) fn log(&self, took: Duration) {
-        let code = self.code().map_or("ok", Code::as_str);
-        let milliseconds = took.as_secs_f64() * 1e3;
-        tracing::debug!(code, milliseconds, "the invocation is over");
+    /// Writes the log line that every invocation has.
+    pub(crate) fn log(&self, took: Duration, levels: OutcomeLevels) {
+        let (outcome, error) = match &self.result {
+            Ok(_) => ("ok", None),
+            Err(failure) => (failure.code.as_str(), Some(failure.detail.as_str())),
+        };
+        // Whole microseconds are enough.
+        let duration = (took.as_secs_f64() * 1e6).round() / 1e3;
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(outcome, durationMs = duration, error, "the invocation is over")
+            };
+        }
+        match (levels, self.code()) {
+            (OutcomeLevels::Debug, _) => line!(debug),
+            (OutcomeLevels::ByOutcome, None) => line!(info),
+            (OutcomeLevels::ByOutcome, Some(Code::Internal | Code::SkillPanicked)) => line!(error),
+            (OutcomeLevels::ByOutcome, Some(_)) => line!(warn),
+        }
     }
 }
 

@@ -76,3 +76,31 @@ fn a_filter_that_makes_no_sense_is_left_aside() {
     assert!(ended.logs()[0]["message"].as_str().unwrap().starts_with("RUST_LOG is not understood"), "{}", ended.stderr);
     assert_eq!(ended.logs()[1]["message"], "a warning");
 }
+
+#[test]
+fn a_job_says_what_came_of_it_at_debug() {
+    let line = |skill: &str| {
+        let mut run =
+            invoke(skill).arg(r#"{"payload": 1, "activationId": "a-1"}"#).env("RUST_LOG", "skill_runtime=debug");
+        let mut lines = run.end().logs();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let mut line = lines.remove(0);
+        let took = line.as_object_mut().unwrap().remove("durationMs").unwrap();
+        assert!(took.as_f64().is_some_and(|took| took > 0.0), "{took}");
+        line.as_object_mut().unwrap().remove("timestamp").unwrap();
+        line
+    };
+    let common = json!({
+        "level": "DEBUG", "target": "skill_runtime::outcome", "message": "the invocation is over", "activationId": "a-1",
+        "sessionId": "a-1",
+    });
+    let with = |fields: Value| {
+        let mut line = common.clone();
+        line.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        line
+    };
+    assert_eq!(line("echo"), with(json!({"outcome": "ok", "skill": "echo"})));
+    let failed =
+        json!({"outcome": "skill_failed", "error": "cannot save the order: the disk is full", "skill": "fails"});
+    assert_eq!(line("fails"), with(failed));
+}
