@@ -15,13 +15,14 @@ use crate::describe;
 use crate::host::Limits;
 use crate::size::Size;
 use crate::telemetry::{self, LogFormat};
-use crate::triggers::invoke;
+use crate::triggers;
 use auth::{AuthOptions, profile_name};
 use authentication::AuthenticationOptions;
 use content::ContentOptions;
 use iam::IamOptions;
 use later::Later;
 use platform::PlatformOptions;
+use serve::ServeOptions;
 
 pub(crate) mod auth;
 pub(crate) mod authentication;
@@ -30,6 +31,7 @@ pub(crate) mod content;
 pub(crate) mod iam;
 mod later;
 pub(crate) mod platform;
+pub(crate) mod serve;
 
 /// The exit codes that are not in the error table (the numbers are those of sysexits.h).
 pub(crate) mod exit {
@@ -60,6 +62,8 @@ struct Cli {
 enum Command {
     /// Invoke a skill once and print its answer: the entrypoint of a job, and the way to try a skill.
     Invoke(Later<OfPath<InvokeOptions>>),
+    /// Answer invocations over HTTP until told to stop: the entrypoint of a daemon.
+    Serve(Later<OfPaths<ServeOptions>>),
     /// Print what skills say about themselves, as JSON.
     Describe(Later<OfPath<DescribeOptions>>),
     /// Run the embedded platform on its own, until it is told to stop.
@@ -85,6 +89,16 @@ struct OfPath<T: Args> {
     options: T,
 }
 
+/// Options of a command on several skills that are not part of the program.
+#[derive(Args)]
+struct OfPaths<T: Args> {
+    /// Skill libraries, or folders of Cargo packages, which are built first.
+    #[arg(value_name = "SKILL", required = true)]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    options: T,
+}
+
 /// Invokes the skills of this program.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
@@ -99,6 +113,8 @@ struct LinkedCli {
 enum LinkedCommand {
     /// Invoke a skill once and print its answer: the entrypoint of a job, and the way to try a skill.
     Invoke(Later<InvokeOptions>),
+    /// Answer invocations over HTTP until told to stop: the entrypoint of a daemon.
+    Serve(Later<ServeOptions>),
     /// Print what the skills say about themselves, as JSON.
     Describe(Later<DescribeOptions>),
 }
@@ -195,7 +211,13 @@ pub(crate) struct DescribeOptions {
     pub(crate) image: Option<String>,
 }
 
-/// Where the skills of a command are.
+/// Where the skills of a daemon are.
+pub(crate) enum Sources {
+    Linked(Vec<Skill>),
+    Paths(Vec<PathBuf>),
+}
+
+/// Where the skill of a command is.
 pub(crate) enum Source {
     Linked(Vec<Skill>),
     Path(PathBuf),
@@ -208,7 +230,8 @@ pub(crate) fn run() -> ExitCode {
     };
     telemetry::init(log.log_format);
     match command {
-        Command::Invoke(Later(of)) => invoke::run(Source::Path(of.path), of.options),
+        Command::Invoke(Later(of)) => triggers::invoke::run(Source::Path(of.path), of.options),
+        Command::Serve(Later(of)) => triggers::serve::run(Sources::Paths(of.paths), of.options),
         Command::Describe(Later(of)) => describe::run(Source::Path(of.path), &of.options),
         Command::Platform(Later(options)) => crate::platform::run(*options),
         Command::Auth(Later(options)) => crate::auth::run(options.command),
@@ -224,7 +247,8 @@ pub(crate) fn run_linked(skills: Vec<Skill>) -> ExitCode {
     };
     telemetry::init(log.log_format);
     match command {
-        LinkedCommand::Invoke(Later(options)) => invoke::run(Source::Linked(skills), *options),
+        LinkedCommand::Invoke(Later(options)) => triggers::invoke::run(Source::Linked(skills), *options),
+        LinkedCommand::Serve(Later(options)) => triggers::serve::run(Sources::Linked(skills), *options),
         LinkedCommand::Describe(Later(options)) => describe::run(Source::Linked(skills), &options),
     }
 }

@@ -1,8 +1,10 @@
 //! The pipeline: bytes in, [`Outcome`] out. Triggers turn what they receive into bytes, and an outcome into an exit code, an
 //! answer or an acknowledgement.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use skill_sdk::auth::Verifier;
 use skill_sdk::{Code, Error, Invocation, Manifest, Message, Response, TraceParent};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -15,7 +17,7 @@ use crate::skills::{HostedSkill, Skills};
 
 /// Runs invocations of its skills.
 pub struct Host {
-    skills: Skills,
+    skills: Arc<Skills>,
     limits: Limits,
     authentication: Authentication,
     authorizer: Authorizer,
@@ -64,7 +66,8 @@ impl How {
 
 impl Host {
     /// A host of skills, which asks of a message what any client asks.
-    pub fn new(skills: Skills, limits: Limits) -> Self {
+    pub fn new(skills: impl Into<Arc<Skills>>, limits: Limits) -> Self {
+        let skills = skills.into();
         let authorizer = Authorizer::of(&skills);
         let authentication = Authentication::default();
         Self { skills, limits, authentication, authorizer, outcome_levels: OutcomeLevels::default() }
@@ -87,12 +90,28 @@ impl Host {
         let began = Instant::now();
         match self.read(bytes) {
             Ok(message) => self.answer(message, how).await,
-            Err(error) => {
-                let outcome = Outcome::new(String::new(), None, Err(error));
-                outcome.log(began.elapsed(), self.outcome_levels);
-                outcome
-            }
+            Err(error) => self.refuse(error, began.elapsed()),
         }
+    }
+
+    /// The outcome of what has become no invocation after so long.
+    pub(crate) fn refuse(&self, error: Error, took: Duration) -> Outcome {
+        let outcome = Outcome::new(String::new(), None, Err(error));
+        outcome.log(took, self.outcome_levels);
+        outcome
+    }
+
+    pub(crate) fn skills(&self) -> &Skills {
+        &self.skills
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// How many of the tokens that were checked were remembered, and how many were not; `None` when none are checked.
+    pub(crate) fn tokens_remembered(&self) -> Option<(u64, u64)> {
+        self.authentication.verifier.as_ref().map(Verifier::remembered)
     }
 
     /// The first step of [`handle`](Self::handle): reads a message and gives it an activation id if it has none.

@@ -53,6 +53,23 @@ pub struct Problem<'a> {
     pointer: Option<&'a str>,
 }
 
+impl Problem<'_> {
+    /// The status of HTTP.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The code of the error table.
+    pub(crate) fn code(&self) -> &str {
+        self.code
+    }
+
+    /// What went wrong.
+    pub(crate) fn detail(&self) -> &str {
+        self.detail
+    }
+}
+
 impl Outcome {
     /// The outcome of an invocation. The token of its message is looked for in every text of a failure, beside
     /// everything that has the form of a token.

@@ -52,8 +52,38 @@ pub(crate) async fn fill(
         Some(identity) => (identity, None),
         None => identity::embedded(&filling.options, lifetime).await?,
     };
-    let Identity { url, project, token } = identity;
-    Ok((message.with_api_endpoint(url).with_token(token).with_project_id(project), platform))
+    Ok((complete(message, identity), platform))
+}
+
+/// As [`fill`], from what is configured alone: `None` when nothing is.
+///
+/// # Errors
+///
+/// As for [`fill`].
+pub(crate) async fn fill_configured(
+    message: &Message,
+    filling: &Filling,
+    lifetime: Duration,
+) -> Result<Option<Message>, Refusal> {
+    let identity = configured(filling, lifetime.saturating_add(TOKEN_MARGIN)).await?;
+    Ok(identity.map(|identity| complete(message.clone(), identity)))
+}
+
+/// Fills a message in from an embedded platform that runs.
+///
+/// # Errors
+///
+/// [`Code::Internal`] when it makes no token.
+pub(crate) fn fill_from(message: Message, platform: &Platform, lifetime: Duration) -> Result<Message, Error> {
+    let token = platform
+        .mint_token(lifetime.saturating_add(TOKEN_MARGIN))
+        .map_err(|error| Error::new(Code::Internal, "the embedded platform makes no token").with_source(error))?;
+    let (url, project) = (platform.url().to_owned(), platform.project().to_owned());
+    Ok(complete(message, Identity { url, project, token }))
+}
+
+fn complete(message: Message, Identity { url, project, token }: Identity) -> Message {
+    message.with_api_endpoint(url).with_token(token).with_project_id(project)
 }
 
 /// Fills in what needs no platform: time, name, and the defaults of the properties from the `skill.yaml` beside the

@@ -64,6 +64,15 @@ impl Skills {
         Self::of(library::open(&library)?, &path.display().to_string())
     }
 
+    /// The skills of several places together.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::SkillNotFound`] when two have one name.
+    pub(crate) fn together(places: Vec<Self>) -> Result<Self, Error> {
+        Self::of(places.into_iter().flat_map(|skills| skills.0).collect(), "the host")
+    }
+
     fn of(skills: Vec<Box<dyn HostedSkill>>, origin: &str) -> Result<Self, Error> {
         let skills = Self(skills);
         let mut names = skills.names();
@@ -97,19 +106,33 @@ impl Skills {
     ///
     /// [`Code::SkillNotFound`], which lists the skills there are.
     pub fn find(&self, asked: Option<&str>, named: Option<&str>) -> Result<&dyn HostedSkill, Error> {
-        let only = match &*self.0 {
-            [only] if asked.is_none() => Some(&**only),
-            _ => None,
-        };
-        let wanted = asked.or(named);
-        let by_name = || wanted.and_then(|name| self.iter().find(|skill| skill.manifest().name == name));
-        only.or_else(by_name).ok_or_else(|| {
+        let found = self.place(asked, named).and_then(|place| self.0.get(place));
+        found.map(|skill| &**skill).ok_or_else(|| {
+            let wanted = asked.or(named);
             let what = match wanted {
                 Some(name) => format!("there is no skill `{name}` here"),
                 None => "the message names no skill, and there are several here".to_owned(),
             };
             Error::new(Code::SkillNotFound, format!("{what}; there are: {}", self.names().join(", ")))
         })
+    }
+}
+
+impl Skills {
+    /// The place of the skill that [`find`](Self::find) gives, among all.
+    pub(crate) fn place(&self, asked: Option<&str>, named: Option<&str>) -> Option<usize> {
+        match (asked, &*self.0) {
+            (None, [_]) => Some(0),
+            _ => {
+                let wanted = asked.or(named)?;
+                self.iter().position(|skill| skill.manifest().name == wanted)
+            }
+        }
+    }
+
+    /// The name of the skill at a place.
+    pub(crate) fn name(&self, place: usize) -> Option<&str> {
+        self.0.get(place).map(|skill| skill.manifest().name.as_str())
     }
 }
 

@@ -61,6 +61,11 @@ impl AuthenticationOptions {
         MessageOptions { leeway: self.leeway, verify_ssl_cert: self.tls.verify_ssl_cert.clone() }
     }
 
+    /// Whether anybody here checks signatures.
+    pub(crate) fn checks_signatures(&self) -> bool {
+        self.jwks.is_some()
+    }
+
     /// What a host asks. Files that are named are read: whoever names one wants to know at once when it is of no use.
     ///
     /// # Errors

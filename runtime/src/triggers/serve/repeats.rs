@@ -1,0 +1,168 @@
+//! Activations that come more than once, whose first answer counts.
+//!
+//! A platform, or what stands between it and a host, may send a message again of which it does not know whether it arrived. What tells
+//! one activation is its id together with who asks for what: nobody gets another's answer for knowing an id.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use secrecy::ExposeSecret;
+use skill_sdk::{Code, Error, Message};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use crate::outcome::Outcome;
+
+/// Most answers that are kept, and most bytes of them: the oldest give way.
+const KEPT: usize = 10_000;
+const KEPT_BYTES: usize = 32 << 20;
+
+/// What tells an activation: a SHA-256, so that no token is kept.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// That of a message to a skill.
+    pub(super) fn of(message: &Message, skill: &str) -> Self {
+        let token = message.token().map(ExposeSecret::expose_secret);
+        let parts = [message.activation_id(), Some(skill), message.api_endpoint(), message.project_id(), token];
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            let part = part.unwrap_or_default();
+            context.update(&part.len().to_le_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(context.finish().as_ref());
+        Self(fingerprint)
+    }
+}
+
+/// What comes of an activation; `None` as long as it runs.
+type Coming = watch::Receiver<Option<Arc<Outcome>>>;
+
+/// The activations of a while.
+#[derive(Debug)]
+pub(super) struct Repeats {
+    window: Duration,
+    kept: Arc<Mutex<Kept>>,
+    /// The invocations. They go on when whoever asked has gone: somebody may ask again.
+    running: TaskTracker,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    activations: HashMap<Fingerprint, Activation>,
+    /// In the order in which they came. One that is not kept any more, or was kept anew, has another beginning, or none.
+    order: VecDeque<(Instant, Fingerprint)>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Activation {
+    began: Instant,
+    bytes: usize,
+    coming: Coming,
+}
+
+impl Repeats {
+    pub(super) fn new(window: Duration) -> Self {
+        Self { window, kept: Arc::default(), running: TaskTracker::new() }
+    }
+
+    /// Runs an activation if it is the first of its kind, and gives the outcome of the first.
+    pub(super) async fn first(
+        &self,
+        fingerprint: Fingerprint,
+        run: impl Future<Output = Outcome> + Send + 'static,
+    ) -> Arc<Outcome> {
+        let (sender, mut coming) = match self.find_or_begin(fingerprint) {
+            Ok(begun) => begun,
+            Err(coming) => (None, coming),
+        };
+        if let Some((began, sender)) = sender {
+            let kept = Arc::clone(&self.kept);
+            self.running.spawn(async move {
+                let outcome = Arc::new(run.await);
+                lock(&kept).settle(fingerprint, began, &outcome);
+                // Whoever asked may have gone.
+                let _ = sender.send(Some(outcome));
+            });
+        } else {
+            tracing::debug!("an activation that came before has its first answer");
+        }
+        let settled = coming.wait_for(Option::is_some).await;
+        let outcome = settled.ok().and_then(|outcome| outcome.as_ref().map(Arc::clone));
+        outcome.unwrap_or_else(|| {
+            let error = Error::new(Code::Internal, "the host panicked; its log says where");
+            Arc::new(Outcome::new(String::new(), None, Err(error)))
+        })
+    }
+
+    /// Waits until none is running.
+    pub(super) async fn idle(&self) {
+        self.running.close();
+        self.running.wait().await;
+    }
+
+    #[expect(clippy::type_complexity, reason = "both ends of a channel")]
+    fn find_or_begin(
+        &self,
+        fingerprint: Fingerprint,
+    ) -> Result<(Option<(Instant, watch::Sender<Option<Arc<Outcome>>>)>, Coming), Coming> {
+        let now = Instant::now();
+        let mut kept = lock(&self.kept);
+        kept.forget_older_than(now, self.window);
+        if let Some(activation) = kept.activations.get(&fingerprint) {
+            return Err(activation.coming.clone());
+        }
+        let (sender, coming) = watch::channel(None);
+        kept.activations.insert(fingerprint, Activation { began: now, bytes: 0, coming: coming.clone() });
+        kept.order.push_back((now, fingerprint));
+        kept.forget_excess();
+        Ok((Some((now, sender)), coming))
+    }
+}
+
+impl Kept {
+    /// Keeps an outcome, unless it may be another the next time.
+    fn settle(&mut self, fingerprint: Fingerprint, began: Instant, outcome: &Outcome) {
+        let Some(activation) = self.activations.get_mut(&fingerprint).filter(|kept| kept.began == began) else {
+            return;
+        };
+        if outcome.code().is_some_and(Code::is_retryable) {
+            self.activations.remove(&fingerprint);
+            return;
+        }
+        activation.bytes = outcome.response().map_or(0, str::len);
+        self.bytes += activation.bytes;
+        self.forget_excess();
+    }
+
+    fn forget_older_than(&mut self, now: Instant, window: Duration) {
+        while self.order.front().is_some_and(|(began, _)| now.duration_since(*began) >= window) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_excess(&mut self) {
+        while self.order.len() > KEPT || (self.bytes > KEPT_BYTES && !self.order.is_empty()) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((began, fingerprint)) = self.order.pop_front() else { return };
+        if self.activations.get(&fingerprint).is_some_and(|kept| kept.began == began)
+            && let Some(activation) = self.activations.remove(&fingerprint)
+        {
+            self.bytes -= activation.bytes;
+        }
+    }
+}
+
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
