@@ -1,4 +1,4 @@
-//! What can be counted of invocations, in the text form of OpenMetrics, which Prometheus reads.
+//! What can be counted of invocations, in the text form of `OpenMetrics`, which Prometheus reads.
 //!
 //! | metric | labels | meaning |
 //! |---|---|---|

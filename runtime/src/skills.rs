@@ -121,13 +121,11 @@ impl Skills {
 impl Skills {
     /// The place of the skill that [`find`](Self::find) gives, among all.
     pub(crate) fn place(&self, asked: Option<&str>, named: Option<&str>) -> Option<usize> {
-        match (asked, &*self.0) {
-            (None, [_]) => Some(0),
-            _ => {
-                let wanted = asked.or(named)?;
-                self.iter().position(|skill| skill.manifest().name == wanted)
-            }
+        if asked.is_none() && self.0.len() == 1 {
+            return Some(0);
         }
+        let wanted = asked.or(named)?;
+        self.iter().position(|skill| skill.manifest().name == wanted)
     }
 
     /// The name of the skill at a place.

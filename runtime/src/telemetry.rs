@@ -148,20 +148,6 @@ fn human_line(record: &Record<'_>, activation_id: Option<&str>, now: Timestamp) 
     visible(&line)
 }
 
-pub(crate) struct InBackground(());
-
-pub(crate) fn write_in_background() -> std::io::Result<InBackground> {
-    Ok(InBackground(()))
-}
-
-pub(crate) fn lost_lines() -> u64 {
-    0
-}
-
-pub(crate) fn shut_down(_timeout: std::time::Duration) -> bool {
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

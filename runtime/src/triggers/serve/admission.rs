@@ -88,13 +88,11 @@ impl Turn<'_> {
     /// [`Code::Overloaded`] when it did not come in time, [`Code::ShuttingDown`] when nobody is let in any more.
     pub(super) async fn place(self) -> Result<Place, Error> {
         let Admission { places, patience, .. } = self.admission;
-        match tokio::time::timeout(*patience, Arc::clone(places).acquire_owned()).await {
-            Ok(place) => place.map_err(|_| closed()),
-            Err(_) => {
-                let waited = jiff::SignedDuration::try_from(*patience).unwrap_or(jiff::SignedDuration::MAX);
-                Err(Error::new(Code::Overloaded, format!("no place became free within {waited:#}")))
-            }
-        }
+        let place = tokio::time::timeout(*patience, Arc::clone(places).acquire_owned()).await.map_err(|_| {
+            let waited = jiff::SignedDuration::try_from(*patience).unwrap_or(jiff::SignedDuration::MAX);
+            Error::new(Code::Overloaded, format!("no place became free within {waited:#}"))
+        })?;
+        place.map_err(|_| closed())
     }
 }
 
@@ -178,7 +176,7 @@ mod tests {
         }
     }
 
-    fn queued<'a>(entrance: Result<Entrance<'a>, Error>) -> Turn<'a> {
+    fn queued(entrance: Result<Entrance<'_>, Error>) -> Turn<'_> {
         match entrance.unwrap() {
             Entrance::Free(_) => panic!("there is a free place"),
             Entrance::Queued(turn) => turn,

@@ -20,7 +20,7 @@ use super::daemon::Daemon;
 use super::health::Phase;
 
 /// Most bytes of a request's head, and of what is read at once.
-const HEAD: usize = 64 << 10;
+const HEAD: u32 = 64 << 10;
 /// Most header fields of a request.
 const FIELDS: usize = 128;
 /// Requests at a time on a connection of HTTP/2.
@@ -54,7 +54,7 @@ pub(super) async fn serve(
         Protocol::Http1 => {
             let stream = TokioIo::new(Noticing { tcp, activity: Some(activity) });
             let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD).max_headers(FIELDS);
+            builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD as usize).max_headers(FIELDS);
             let mut connection = std::pin::pin!(builder.serve_connection(stream, service));
             tokio::select! {
                 biased;
@@ -71,7 +71,7 @@ pub(super) async fn serve(
             builder
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(STREAMS)
-                .max_header_list_size(HEAD as u32)
+                .max_header_list_size(HEAD)
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(PING);
             let mut connection = std::pin::pin!(builder.serve_connection(stream, service));

@@ -223,7 +223,7 @@ impl Front {
             // It ends at once, or with the workers.
             drop(self.workers.spawn(async move { daemon.workers.say_alive() }));
         }
-        if ticked % LOOK_EVERY == 0 {
+        if ticked.is_multiple_of(LOOK_EVERY) {
             self.look_at_connections();
         }
         self.look_at_workers();

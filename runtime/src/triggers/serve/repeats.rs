@@ -166,3 +166,113 @@ impl Kept {
 fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use skill_sdk::Response;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const LONG: Duration = Duration::from_mins(5);
+
+    fn message(text: &serde_json::Value) -> Message {
+        text.to_string().parse().unwrap()
+    }
+
+    fn answered(text: &str) -> Outcome {
+        let response = Response::from_utf8(text.as_bytes(), usize::MAX);
+        Outcome::new("a".into(), None, response)
+    }
+
+    fn failed(code: Code) -> Outcome {
+        Outcome::new("a".into(), None, Err(Error::new(code, "no")))
+    }
+
+    #[test]
+    fn whoever_asks_for_something_else_is_another() {
+        let base = json!({
+            "activationId": "a", "apiEndpoint": "http://h", "projectId": "p", "token": "t", "payload": 1
+        });
+        let of = |message: &serde_json::Value, skill| Fingerprint::of(&self::message(message), skill);
+        let first = of(&base, "s");
+        let mut again = base.clone();
+        again["payload"] = json!(2);
+        assert_eq!(first, of(&again, "s"));
+        assert_ne!(first, of(&base, "other"));
+        for field in ["activationId", "apiEndpoint", "projectId", "token"] {
+            let mut other = base.clone();
+            other[field] = json!("other");
+            assert_ne!(first, of(&other, "s"), "{field}");
+        }
+        // What one field ends with is not what the next begins with.
+        let (mut one, mut other) = (base.clone(), base);
+        (one["apiEndpoint"], one["projectId"]) = (json!("ab"), json!("c"));
+        (other["apiEndpoint"], other["projectId"]) = (json!("a"), json!("bc"));
+        assert_ne!(of(&one, "s"), of(&other, "s"));
+    }
+
+    #[tokio::test]
+    async fn the_first_answer_counts() {
+        let repeats = Repeats::new(LONG);
+        let runs = Arc::new(AtomicUsize::new(0));
+        let fingerprint = Fingerprint([1; 32]);
+        let run = || {
+            let runs = Arc::clone(&runs);
+            async move {
+                let number = runs.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                answered(&number.to_string())
+            }
+        };
+        let (one, other) = tokio::join!(repeats.first(fingerprint, run()), repeats.first(fingerprint, run()));
+        let later = repeats.first(fingerprint, run()).await;
+        assert_eq!([one, other, later].map(|outcome| outcome.response() == Some("0")), [true; 3]);
+        let another = repeats.first(Fingerprint([2; 32]), run()).await;
+        assert_eq!((another.response(), runs.load(Ordering::SeqCst)), (Some("1"), 2));
+        repeats.idle().await;
+    }
+
+    #[tokio::test]
+    async fn what_may_be_retried_is_run_again() {
+        let repeats = Repeats::new(LONG);
+        let fingerprint = Fingerprint([1; 32]);
+        let code = async |code| repeats.first(fingerprint, async move { failed(code) }).await.code();
+        assert_eq!(code(Code::Timeout).await, Some(Code::Timeout));
+        assert_eq!(code(Code::SkillFailed).await, Some(Code::SkillFailed));
+        assert_eq!(code(Code::Timeout).await, Some(Code::SkillFailed));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_forgotten_after_the_window() {
+        let repeats = Repeats::new(Duration::ZERO);
+        for number in ["1", "2"] {
+            let outcome = repeats.first(Fingerprint([1; 32]), async move { answered(number) }).await;
+            assert_eq!(outcome.response(), Some(number));
+        }
+        assert_eq!(lock(&repeats.kept).activations.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_has_a_bound() {
+        let repeats = Repeats::new(LONG);
+        for number in 0..KEPT + 10 {
+            let mut fingerprint = [0; 32];
+            fingerprint[..8].copy_from_slice(&number.to_le_bytes());
+            repeats.first(Fingerprint(fingerprint), async { answered("1") }).await;
+        }
+        let kept = lock(&repeats.kept).activations.len();
+        assert_eq!((kept, lock(&repeats.kept).order.len()), (KEPT, KEPT));
+        let large = format!("\"{}\"", "x".repeat(KEPT_BYTES));
+        repeats.first(Fingerprint([9; 32]), async move { answered(&large) }).await;
+        let kept = lock(&repeats.kept);
+        assert_eq!((kept.activations.len(), kept.bytes), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn an_invocation_that_panics_has_an_outcome() {
+        let repeats = Repeats::new(LONG);
+        let outcome = repeats.first(Fingerprint([1; 32]), async { panic!("our own") }).await;
+        assert_eq!(outcome.code(), Some(Code::Internal));
+    }
+}

@@ -66,14 +66,10 @@ pub(super) async fn message(
     if announced > limit as u64 {
         return Err(message_too_large("message", &announced.to_string(), limit));
     }
-    match timeout(patience, whole(&mut body, limit, held)).await {
-        Ok(message) => message,
-        Err(_) => {
-            let patience = SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX);
-            let detail = format!("the message did not arrive within {patience:#}");
-            Err(Error::new(Code::InvalidMessage, detail))
-        }
-    }
+    timeout(patience, whole(&mut body, limit, held)).await.unwrap_or_else(|_| {
+        let patience = SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX);
+        Err(Error::new(Code::InvalidMessage, format!("the message did not arrive within {patience:#}")))
+    })
 }
 
 async fn whole(body: &mut Incoming, limit: usize, held: &mut Held) -> Result<Bytes, Error> {

@@ -80,13 +80,11 @@ impl SelfTest {
         };
         let name = skill.clone().unwrap_or_else(skills);
         let outcome = self.host.answer(message, &How { skill, ..self.how.clone() }).await;
-        match outcome.problem() {
-            Some(problem) => Err(format!("skill `{name}`: {}: {}", problem.code(), problem.detail())),
-            None => {
-                tracing::info!(skill = name, "the self-test has passed");
-                Ok(())
-            }
+        if let Some(problem) = outcome.problem() {
+            return Err(format!("skill `{name}`: {}: {}", problem.code(), problem.detail()));
         }
+        tracing::info!(skill = name, "the self-test has passed");
+        Ok(())
     }
 
     /// Reads a sample message and fills it.
@@ -104,14 +102,11 @@ impl SelfTest {
             return Ok(filled);
         }
         // What a test writes is not kept.
-        let platform = match platform {
-            Some(platform) => platform,
-            None => {
-                let started = Platform::start(Options::in_memory()).await;
-                platform.insert(started.map_err(|error| cannot_start("the embedded platform", error).error)?)
-            }
-        };
-        sample::fill_from(message, platform, lifetime)
+        if platform.is_none() {
+            let started = Platform::start(Options::in_memory()).await;
+            *platform = Some(started.map_err(|error| cannot_start("the embedded platform", error).error)?);
+        }
+        platform.as_ref().map_or(Ok(message.clone()), |platform| sample::fill_from(message, platform, lifetime))
     }
 }
 
