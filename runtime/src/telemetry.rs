@@ -1,12 +1,14 @@
 //! Logs: one line a record, on stderr.
 
-use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write as _};
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
-use skill_sdk::logging::{self, INVOCATION, Record, RecordLayer};
+use skill_sdk::logging::{self, Fields, INVOCATION, Record, RecordLayer};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{FilterFn, Targets};
@@ -14,7 +16,10 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 use crate::json;
 use crate::outcome::Outcome;
-use crate::table::visible;
+use background::Background;
+
+mod background;
+mod line;
 
 /// The variable that says what is logged, such as `info,my_skill=debug`.
 const FILTER: &str = "RUST_LOG";
@@ -41,7 +46,7 @@ static SETTINGS: OnceLock<Settings> = OnceLock::new();
 /// Begins to log. Only the first call has an effect.
 pub(crate) fn init(format: LogFormat) {
     let json = match format {
-        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Auto => !io::stderr().is_terminal(),
         LogFormat::Human => false,
         LogFormat::Json => true,
     };
@@ -90,100 +95,117 @@ pub(crate) fn set_invocation(activation_id: &str) {
 
 /// Tells the user something whatever is logged.
 pub(crate) fn notice(message: &str) {
-    let fields = Map::new();
-    write(&Record { level: Level::INFO, target: env!("CARGO_CRATE_NAME"), message, fields, activation_id: None });
+    let (level, target) = (Level::INFO, env!("CARGO_CRATE_NAME"));
+    let message = &*skill_sdk::redact(message);
+    write(&Record { level, target, message, fields: &Fields::default(), activation_id: None });
 }
 
-/// Writes a record, cleaned of tokens.
+/// Writes a record.
 pub(crate) fn write(record: &Record<'_>) {
-    let json = SETTINGS.get().is_some_and(|settings| settings.json);
+    thread_local! {
+        static LINE: Cell<String> = const { Cell::new(String::new()) };
+    }
+    // What happens while a line is written finds an empty one.
+    let mut line = LINE.try_with(Cell::take).unwrap_or_default();
+    push_record(&mut line, record);
+    write_line(&line);
+    if record.level == Level::ERROR && LAST_WORDS.contains(&record.message) {
+        flush(PATIENCE);
+    }
+    line.clear();
+    line.shrink_to(KEPT);
+    // At the end of a thread the memory is gone.
+    let _ = LINE.try_with(|kept| kept.set(line));
+}
+
+/// The largest memory that is kept for the next line of a thread, in bytes.
+const KEPT: usize = 16 << 10;
+
+/// What is said of a panic that ends the process at once.
+const LAST_WORDS: [&str; 2] =
+    ["panicked: panic in a destructor during cleanup", "panicked: panic in a function that cannot unwind"];
+
+/// Appends the line of a record, with its end.
+fn push_record(line: &mut String, record: &Record<'_>) {
     let id = record.activation_id.or_else(|| INVOCATION_ID.get().map(String::as_str));
     let now = Timestamp::now();
-    let line = if json { json_line(record, id, now) } else { human_line(record, id, now) };
-    write_line(&skill_sdk::redact(&line));
+    if SETTINGS.get().is_some_and(|settings| settings.json) {
+        line::push_json(line, record, id, now);
+    } else {
+        line::push_human(line, record, id, now);
+    }
+    line.push('\n');
 }
 
 /// Writes the problem of a failed job as one line of JSON.
 pub(crate) fn write_problem(outcome: &Outcome) {
     if let Some(problem) = outcome.problem() {
         // Of a struct of texts there is no part that JSON cannot say.
-        write_line(&json::clean(&serde_json::to_string(&problem).unwrap_or_default()));
+        write_line(&(json::clean(&serde_json::to_string(&problem).unwrap_or_default()) + "\n"));
     }
 }
 
-/// Writes a line to stderr at once, so that lines of several threads do not mix.
+/// Where lines go that are not written at once.
+static BACKGROUND: OnceLock<Background> = OnceLock::new();
+
+/// How long the end of a process may wait for whoever reads its lines.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Has lines written by a thread of their own from now on, so that nobody who logs waits for stderr. When it is dropped, what
+/// is not yet written is, and lines are written at once again.
+#[must_use]
+pub(crate) struct InBackground(());
+
+impl Drop for InBackground {
+    fn drop(&mut self) {
+        shut_down(PATIENCE);
+    }
+}
+
+/// Begins to write [`InBackground`]. A process does so once.
+///
+/// # Errors
+///
+/// The thread cannot start, or there is no stderr.
+pub(crate) fn write_in_background() -> io::Result<InBackground> {
+    // A descriptor of its own: whoever holds the standard one does not wait for the thread.
+    let to = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    let background = Background::start(to, background::CAPACITY, lost)?;
+    // Of two, the first is as good.
+    let _ = BACKGROUND.set(background);
+    Ok(InBackground(()))
+}
+
+/// The line that tells how many lines were lost.
+fn lost(lines: u64) -> String {
+    let (level, target) = (Level::WARN, env!("CARGO_CRATE_NAME"));
+    let message = "log lines were lost, because they were not read as fast as they came";
+    let fields = &Fields::from_json(format!("{{\"lost\":{lines}}}").as_bytes()).unwrap_or_default();
+    let mut line = String::new();
+    push_record(&mut line, &Record { level, target, message, fields, activation_id: None });
+    line
+}
+
+/// How many lines were lost since the start because nobody read them.
+pub(crate) fn lost_lines() -> u64 {
+    BACKGROUND.get().map_or(0, Background::lost)
+}
+
+/// Waits until everything that was logged is written, at most so long, and gives whether it is.
+pub(crate) fn flush(timeout: Duration) -> bool {
+    BACKGROUND.get().is_none_or(|background| background.flush(timeout))
+}
+
+/// Writes what is left when a process ends, and waits for that so long at most. Lines that come later are written at once.
+/// Gives whether everything is written.
+pub(crate) fn shut_down(timeout: Duration) -> bool {
+    BACKGROUND.get().is_none_or(|background| background.close(timeout))
+}
+
+/// Writes a line, with its end, so that lines of several threads do not mix.
 fn write_line(line: &str) {
-    // When stderr is gone there is nobody left to tell.
-    let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
-}
-
-fn json_line(record: &Record<'_>, activation_id: Option<&str>, now: Timestamp) -> String {
-    let mut line = Map::new();
-    line.insert("timestamp".into(), format!("{now:.6}").into());
-    line.insert("level".into(), record.level.as_str().into());
-    line.insert("target".into(), record.target.into());
-    line.insert("message".into(), record.message.into());
-    if let Some(id) = activation_id {
-        line.insert("activationId".into(), id.into());
-    }
-    // A field that is named as one of the line's own gives way.
-    for (name, value) in &record.fields {
-        line.entry(name).or_insert_with(|| value.clone());
-    }
-    json::clean(&Value::Object(line).to_string())
-}
-
-fn human_line(record: &Record<'_>, activation_id: Option<&str>, now: Timestamp) -> String {
-    let mut line = format!("{now:.3} {:>5} {}: {}", record.level.as_str(), record.target, record.message);
-    let id = activation_id.map(|id| ("activationId", Value::from(id)));
-    let fields = record.fields.iter().map(|(name, value)| (name.as_str(), value.clone()));
-    for (name, value) in fields.chain(id) {
-        // Writing to a string does not fail.
-        let _ = match value {
-            Value::String(text) if !text.contains(char::is_whitespace) => write!(line, " {name}={text}"),
-            value => write!(line, " {name}={value}"),
-        };
-    }
-    // A message of several lines must not look like several messages, and names that others chose must not steer a terminal.
-    visible(&line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn record() -> Record<'static> {
-        let fields = json!({"count": 3, "level": "mine", "text": "two words"});
-        let Value::Object(fields) = fields else { unreachable!() };
-        Record { level: Level::INFO, target: "t", message: "one\ntwo", fields, activation_id: None }
-    }
-
-    #[test]
-    fn nothing_steers_a_terminal() {
-        let message = "a\u{1b}[2J\u{9b}b\u{202e}c";
-        let Value::Object(fields) = json!({"name": "x\u{9b}\u{202e}"}) else { unreachable!() };
-        let record = Record { message, fields, ..record() };
-        let lines = [json_line(&record, None, Timestamp::now()), human_line(&record, None, Timestamp::now())];
-        assert!(!lines.concat().contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{lines:?}");
-        let line: Value = serde_json::from_str(&lines[0]).unwrap();
-        assert_eq!((&line["message"], &line["name"]), (&message.into(), &"x\u{9b}\u{202e}".into()));
-    }
-
-    #[test]
-    fn lines_have_their_form() {
-        let now = Timestamp::from_millisecond(1_718_000_000_123).unwrap();
-        let line: Value = serde_json::from_str(&json_line(&record(), Some("a-1"), now)).unwrap();
-        assert_eq!(
-            line,
-            json!({
-                "timestamp": "2024-06-10T06:13:20.123000Z", "level": "INFO", "target": "t", "message": "one\ntwo",
-                "count": 3, "text": "two words", "activationId": "a-1"
-            })
-        );
-        assert_eq!(
-            human_line(&record(), Some("a-1"), now),
-            "2024-06-10T06:13:20.123Z  INFO t: one\\ntwo count=3 level=mine text=\"two words\" activationId=a-1"
-        );
+    if !BACKGROUND.get().is_some_and(|background| background.take(line)) {
+        // When stderr is gone there is nobody left to tell.
+        let _ = io::stderr().lock().write_all(line.as_bytes());
     }
 }

@@ -3,15 +3,20 @@
 //! A host writes records; a library sends them to its host. Skill authors use `tracing::info!` and its like and need nothing
 //! of this module.
 
-use std::fmt;
+use std::cell::Cell;
+use std::fmt::{self, Write as _};
 
-use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Span, Subscriber, span};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::message::Message;
+use crate::redact;
+
+pub use fields::{Fields, Member};
+
+mod fields;
 
 /// The name of the [`invocation_span`].
 pub const INVOCATION: &str = "invocation";
@@ -34,7 +39,7 @@ pub fn invocation_span(message: &Message, skill: &str) -> Span {
     )
 }
 
-/// An event and what is known about its surroundings.
+/// An event and what is known about its surroundings. Tokens stand in none of its texts.
 #[derive(Clone, Debug)]
 pub struct Record<'a> {
     /// How grave it is.
@@ -44,7 +49,7 @@ pub struct Record<'a> {
     /// What it says.
     pub message: &'a str,
     /// Its fields, and those of the spans around it.
-    pub fields: Map<String, Value>,
+    pub fields: &'a Fields,
     /// The invocation it belongs to, where it is known.
     pub activation_id: Option<&'a str>,
 }
@@ -59,8 +64,8 @@ impl<F: Fn(&Record<'_>) + 'static> RecordLayer<F> {
     }
 }
 
-/// The fields of a span, kept in the registry.
-struct SpanFields(Map<String, Value>);
+/// So much the fields of an invocation's span take as a rule.
+const SPAN_SIZE: usize = 192;
 
 impl<S, F> Layer<S> for RecordLayer<F>
 where
@@ -68,92 +73,111 @@ where
     F: Fn(&Record<'_>) + 'static,
 {
     fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        attributes.record(&mut fields);
         if let Some(span) = context.span(id) {
-            span.extensions_mut().insert(SpanFields(fields.map));
+            let mut recorded = Recorded { fields: Fields::with_capacity(SPAN_SIZE), ..Recorded::default() };
+            attributes.record(&mut recorded);
+            span.extensions_mut().insert(recorded);
         }
     }
 
     fn on_record(&self, id: &span::Id, values: &span::Record<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        values.record(&mut fields);
         if let Some(span) = context.span(id)
-            && let Some(SpanFields(map)) = span.extensions_mut().get_mut()
+            && let Some(recorded) = span.extensions_mut().get_mut::<Recorded>()
         {
-            map.extend(fields.map);
+            values.record(recorded);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
+        thread_local! {
+            /// Memory for an event. An event that happens while another is written finds none and gets its own.
+            static MEMORY: Cell<Option<Box<Recorded>>> = const { Cell::new(None) };
+        }
+        let mut recorded = MEMORY.try_with(Cell::take).ok().flatten().unwrap_or_default();
+        event.record(&mut *recorded);
         // What is nearer to the event wins.
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(SpanFields(map)) = span.extensions().get() {
-                for (name, value) in map {
-                    fields.map.entry(name).or_insert_with(|| value.clone());
+            if let Some(around) = span.extensions().get::<Recorded>() {
+                recorded.fields.add(&around.fields);
+                if recorded.activation_id.is_empty() {
+                    recorded.activation_id.push_str(&around.activation_id);
                 }
             }
         }
-        let activation_id = match fields.map.shift_remove(ACTIVATION_ID) {
-            Some(Value::String(id)) => Some(id),
-            _ => None,
-        };
         let metadata = event.metadata();
+        let Recorded { message, fields, activation_id, .. } = &*recorded;
         (self.0)(&Record {
             level: *metadata.level(),
             target: metadata.target(),
-            message: &fields.message,
-            fields: fields.map,
-            activation_id: activation_id.as_deref(),
+            message: &redact(message),
+            fields,
+            activation_id: (!activation_id.is_empty()).then_some(activation_id),
         });
+        recorded.clear();
+        // At the end of a thread the memory is gone.
+        let _ = MEMORY.try_with(|memory| memory.set(Some(recorded)));
     }
 }
 
+/// The largest memory that is kept for the next event of a thread, in bytes of each of its texts.
+const KEPT: usize = 16 << 10;
+
+/// What an event or a span says of itself. That of a span is kept in the registry.
 #[derive(Default)]
-struct Fields {
+struct Recorded {
     message: String,
-    map: Map<String, Value>,
+    /// Empty where none is said.
+    activation_id: String,
+    fields: Fields,
+    /// Memory for a text.
+    text: String,
 }
 
-impl Fields {
-    fn insert(&mut self, field: &Field, value: impl Into<Value>) {
-        self.map.insert(field.name().to_owned(), value.into());
+impl Recorded {
+    fn clear(&mut self) {
+        for text in [&mut self.message, &mut self.activation_id, &mut self.text] {
+            text.clear();
+            text.shrink_to(KEPT);
+        }
+        self.fields.clear(KEPT);
     }
 }
 
-impl Visit for Fields {
+impl Visit for Recorded {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" {
-            value.clone_into(&mut self.message);
-        } else {
-            self.insert(field, value);
+        match field.name() {
+            "message" => value.clone_into(&mut self.message),
+            ACTIVATION_ID => self.activation_id = redact(value).into_owned(),
+            name => self.fields.insert_text(name, value),
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.message = format!("{value:?}");
-        } else {
-            self.insert(field, format!("{value:?}"));
+        let text = if field.name() == "message" { &mut self.message } else { &mut self.text };
+        text.clear();
+        // Writing to a string does not fail, and of a value that cannot be written there is what it has written.
+        let _ = write!(text, "{value:?}");
+        if field.name() != "message" {
+            let text = std::mem::take(&mut self.text);
+            self.record_str(field, &text);
+            self.text = text;
         }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.insert(field, value);
+        self.fields.insert(field.name(), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.insert(field, value);
+        self.fields.insert(field.name(), value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.insert(field, value);
+        self.fields.insert(field.name(), value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.insert(field, value);
+        self.fields.insert(field.name(), value);
     }
 }
 
@@ -162,7 +186,7 @@ pub fn report_panics() {
     std::panic::set_hook(Box::new(|info| {
         let text = info.payload_as_str().unwrap_or("a panic without a text");
         let place = info.location().map(ToString::to_string);
-        tracing::error!(place, "panicked: {}", crate::redact(text));
+        tracing::error!(place, "panicked: {}", redact(text));
     }));
 }
 

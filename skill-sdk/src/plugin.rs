@@ -438,7 +438,7 @@ fn forward_logs(host: Host) {
         return logging::report_panics();
     };
     let layer = RecordLayer::new(move |record: &Record<'_>| {
-        let fields = serde_json::to_string(&record.fields).unwrap_or_default();
+        let fields = format!("{{{}}}", record.fields.members_json());
         (host.log)(&LogRecord {
             level: level_number(record.level.into()),
             target: Bytes::of(record.target.as_bytes()),

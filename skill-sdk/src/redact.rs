@@ -73,6 +73,10 @@ fn header_start(run: &str) -> Option<usize> {
 
 /// Whether base64url decodes to what a JSON object begins with.
 fn is_object(run: &str) -> bool {
+    // Only these letters begin what decodes to a brace or to white space.
+    if !run.starts_with(['e', 'C', 'D', 'I']) {
+        return false;
+    }
     // Decodes in groups of four letters; white space is short, so a few groups will do.
     let groups = run.len().min(64) / 4 * 4;
     let decoded = URL_SAFE_NO_PAD.decode(&run[..groups]).unwrap_or_default();

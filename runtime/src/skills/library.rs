@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW, Symbol};
 use skill_sdk::client::PlatformRequest;
+use skill_sdk::logging::{Fields, Record};
 use skill_sdk::plugin::{self, Call, Header, LogRecord, Plugin, SYMBOL, Texts};
 use skill_sdk::{Code, Error, Invocation, Manifest, Response, Schemas};
 
@@ -61,12 +62,14 @@ extern "C" fn log(record: &LogRecord<'_>) {
     if !telemetry::is_enabled(level, target) {
         return;
     }
-    let fields = record.fields.bytes().and_then(|json| serde_json::from_slice(json).ok()).unwrap_or_default();
-    telemetry::write(&skill_sdk::logging::Record {
+    // What a library says is looked at again: it may be of another build, and its text must not break the line.
+    let message = record.message.text().map(skill_sdk::redact).unwrap_or_default();
+    let fields = record.fields.text().map(skill_sdk::redact).unwrap_or_default();
+    telemetry::write(&Record {
         level,
         target,
-        message: record.message.text().unwrap_or_default(),
-        fields,
+        message: &message,
+        fields: &Fields::from_json(fields.as_bytes()).unwrap_or_default(),
         activation_id: record.activation_id.text(),
     });
 }
