@@ -16,12 +16,12 @@
 //! }
 //! ```
 //!
-//! Such a program has the commands `invoke [MESSAGE]` and `describe`, with the options they have in `skill-runtime`.
+//! Such a program has the commands `invoke [MESSAGE]`, `serve` and `describe`, with the options they have in `skill-runtime`.
 //!
 //! # Modules
 //!
 //! - [`authenticate`]: what a host asks of whoever invokes; `authorize`: what a skill asks of them
-//! - [`host`]: the pipeline from bytes to [`Outcome`]
+//! - [`host`]: the pipeline from bytes to [`Outcome`]; `metrics`: what is counted of it
 //! - [`outcome`]: what came of an invocation, and how it is reported
 //! - [`skills`]: where skills come from
 
