@@ -1,5 +1,8 @@
 //! What a request says beside its path: the message, and how it is to be run.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -66,10 +69,29 @@ pub(super) async fn message(
     if announced > limit as u64 {
         return Err(message_too_large("message", &announced.to_string(), limit));
     }
-    timeout(patience, whole(&mut body, limit, held)).await.unwrap_or_else(|_| {
+    within(patience, whole(&mut body, limit, held)).await.unwrap_or_else(|| {
         let patience = SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX);
         Err(Error::new(Code::InvalidMessage, format!("the message did not arrive within {patience:#}")))
     })
+}
+
+/// Waits at most so long. What has come already needs no timer: the future is polled once more before there is one, because a
+/// connection reads a body only after somebody has asked for it.
+async fn within<T>(patience: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut is_first = true;
+    let early = poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if std::mem::take(&mut is_first) => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+        Poll::Pending => Poll::Ready(None),
+    });
+    match early.await {
+        Some(done) => Some(done),
+        None => timeout(patience, future).await.ok(),
+    }
 }
 
 async fn whole(body: &mut Incoming, limit: usize, held: &mut Held) -> Result<Bytes, Error> {
@@ -121,6 +143,19 @@ mod tests {
         for value in ["", "0", "-1", "0s", "-5s", "soon", "NaN", "inf", "1e300"] {
             assert_eq!(of(value), Err(Code::InvalidMessage), "{value}");
         }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_waited_for_longer_than_said() {
+        assert_eq!(within(Duration::from_mins(5), async { 1 }).await, Some(1));
+        let late = async {
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+            2
+        };
+        assert_eq!(within(Duration::from_mins(5), late).await, Some(2));
+        assert_eq!(within(Duration::from_millis(5), std::future::pending::<()>()).await, None);
     }
 
     #[test]
