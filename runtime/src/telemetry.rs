@@ -12,7 +12,7 @@ use skill_sdk::logging::{self, Fields, INVOCATION, Record, RecordLayer};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{FilterFn, Targets};
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::json;
 use crate::outcome::Outcome;
@@ -62,8 +62,10 @@ pub(crate) fn init(format: LogFormat) {
     let filter = FilterFn::new(|metadata| {
         metadata.name() == INVOCATION && metadata.is_span() || is_enabled(*metadata.level(), metadata.target())
     });
-    let layer = RecordLayer::new(write).with_filter(filter.with_max_level_hint(max_level().max(LevelFilter::ERROR)));
-    if tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).is_ok() {
+    // There is one layer, so that the filter is one for all: what is not wanted costs a load, and what is wanted no more.
+    let filter = filter.with_max_level_hint(max_level().max(LevelFilter::ERROR));
+    let subscriber = tracing_subscriber::registry().with(RecordLayer::new(write)).with(filter);
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
         logging::report_panics();
     }
     if let Some(why) = bad {

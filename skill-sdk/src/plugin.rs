@@ -29,7 +29,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::{self, Runtime};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::client::{self, MessageOptions, VerifySslCert};
 use crate::error::{Code, Error, Wire};
@@ -447,7 +447,7 @@ fn forward_logs(host: Host) {
             activation_id: record.activation_id.into(),
         });
     });
-    let subscriber = tracing_subscriber::registry().with(layer.with_filter(LevelFilter::from_level(max_level)));
+    let subscriber = tracing_subscriber::registry().with(layer).with(LevelFilter::from_level(max_level));
     // An author who has set another subscriber in this library wants that one.
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         logging::report_panics();

@@ -50,13 +50,15 @@ pub(super) fn push_json(line: &mut String, record: &Record<'_>, activation_id: O
 
 /// Appends a text as JSON.
 fn push_quoted(line: &mut String, text: &str) {
-    if text.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\')) {
+    // All bytes are looked at without a branch: most texts need no escape.
+    let escapes = |found, &byte: &u8| found | (byte < b' ') | (byte == b'"') | (byte == b'\\');
+    if text.as_bytes().iter().fold(false, escapes) {
+        // There is no text that JSON cannot say.
+        line.push_str(&serde_json::to_string(text).unwrap_or_default());
+    } else {
         line.push('"');
         line.push_str(text);
         line.push('"');
-    } else {
-        // There is no text that JSON cannot say.
-        line.push_str(&serde_json::to_string(text).unwrap_or_default());
     }
 }
 

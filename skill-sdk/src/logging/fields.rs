@@ -82,24 +82,34 @@ impl Fields {
 
     /// Adds a text, without the tokens in it. It takes the place of a value of the same name.
     pub(super) fn insert_text(&mut self, name: &str, text: &str) {
-        self.insert(name, &*redact(text));
+        self.insert_with(name, |members| {
+            // Every token has a dot.
+            if holds(text, |byte| byte == b'.') {
+                push_text(members, &redact(text));
+            } else {
+                push_text(members, text);
+            }
+        });
     }
 
     /// Adds a value that holds no secrets. It takes the place of one of the same name.
     pub(super) fn insert(&mut self, name: &str, value: impl Serialize) {
-        let old = self.members.len();
-        if old > 0 {
+        self.insert_with(name, |members| push_json(members, value));
+    }
+
+    fn insert_with(&mut self, name: &str, push_value: impl FnOnce(&mut String)) {
+        if !self.members.is_empty() {
             self.members.push(',');
         }
         let start = self.members.len();
-        push_json(&mut self.members, name);
+        push_text(&mut self.members, name);
         let name = self.members.len();
         self.members.push(':');
-        push_json(&mut self.members, value);
-        self.ends.push(Ends { name, value: self.members.len() });
+        push_value(&mut self.members);
         let quoted = &self.members[start..name];
-        let place = self.iter().position(|member| member.name == quoted);
-        if let Some(place) = place.filter(|place| place + 1 < self.ends.len()) {
+        let same = self.iter().position(|member| member.name == quoted);
+        self.ends.push(Ends { name, value: self.members.len() });
+        if let Some(place) = same {
             self.remove(place);
         }
     }
@@ -107,11 +117,25 @@ impl Fields {
     /// Adds the fields whose names are not there yet.
     pub(super) fn add(&mut self, more: &Self) {
         let own = self.ends.len();
-        for member in more.iter() {
-            if !self.iter().take(own).any(|mine| mine.name == member.name) {
-                self.push(member);
+        if more.iter().any(|member| self.has(member.name, own)) {
+            for member in more.iter() {
+                if !self.has(member.name, own) {
+                    self.push(member);
+                }
             }
+        } else if !more.is_empty() {
+            if own > 0 {
+                self.members.push(',');
+            }
+            let start = self.members.len();
+            self.members.push_str(&more.members);
+            self.ends.extend(more.ends.iter().map(|ends| Ends { name: start + ends.name, value: start + ends.value }));
         }
+    }
+
+    /// Whether a name, in quotes, is among the first so many.
+    fn has(&self, name: &str, of: usize) -> bool {
+        self.iter().take(of).any(|member| member.name == name)
     }
 
     fn push(&mut self, member: Member<'_>) {
@@ -171,6 +195,22 @@ impl<'de> Deserialize<'de> for Fields {
         }
 
         deserializer.deserialize_map(Members)
+    }
+}
+
+/// Whether a text holds one of some bytes. All are looked at, without a branch: most texts are short and hold none.
+fn holds(text: &str, is_one: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |found, byte| found | is_one(byte))
+}
+
+/// Appends a text as JSON.
+fn push_text(to: &mut String, text: &str) {
+    if holds(text, |byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        push_json(to, text);
+    } else {
+        to.push('"');
+        to.push_str(text);
+        to.push('"');
     }
 }
 
