@@ -13,6 +13,7 @@ use skill_sdk::{Code, Error};
 use tracing::Instrument;
 
 mod platform;
+mod turns;
 
 /// The skills of this crate.
 pub fn skills() -> Vec<Skill> {
@@ -38,6 +39,14 @@ pub fn skills() -> Vec<Skill> {
         Skill::new("panics-with-token", panics_with_token),
         Skill::new("asks-platform", platform::asks_platform),
         Skill::new("asks-platform-unasked", platform::asks_platform).without_client(),
+        Skill::new("sleeps", turns::sleeps).without_client(),
+        Skill::new("waits", turns::waits).without_client(),
+        Skill::new("blocks", turns::blocks).without_client(),
+        Skill::new("panics-every-other-time", turns::panics_every_other_time).without_client(),
+        Skill::new("counts", turns::counts).without_client(),
+        Skill::new("leaves-a-task", turns::leaves_a_task).without_client(),
+        // A name as platforms have them.
+        Skill::new("acme/echo", echo).without_client(),
     ]
 }
 
