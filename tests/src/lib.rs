@@ -14,6 +14,9 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub mod daemon;
+pub mod http;
+
 /// The README's examples compile.
 #[doc = include_str!("../../README.md")]
 #[cfg(doctest)]
@@ -293,14 +296,18 @@ impl Running {
 
     /// Sends a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
-        assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        signal(&self.child, name);
     }
 
     /// Waits for the end and gives the exit code.
     pub fn end(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
+}
+
+fn signal(child: &Child, name: &str) {
+    let kill = format!("kill -{name} {}", child.id());
+    assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
 }
 
 impl Drop for Running {
