@@ -150,6 +150,8 @@ impl Front {
 
     /// Tells all connections to end once they have answered what has come.
     pub(super) fn end_connections(&mut self) {
+        // On these nothing has come.
+        self.beginning.abort_all();
         let now = self.daemon.clock.now();
         for watched in self.watched.values_mut() {
             watched.told.get_or_insert(now);
