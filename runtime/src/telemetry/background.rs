@@ -150,7 +150,7 @@ impl Shared {
             }
             if write(&mut to, &batch).is_err() {
                 // There is nobody left to tell, but it can be counted.
-                let lines = batch.iter().filter(|&&byte| byte == b'\n').count() as u64;
+                let lines = batch.split_inclusive(|&byte| byte == b'\n').count() as u64;
                 self.lost.fetch_add(lines, Ordering::Relaxed);
             }
             batch.clear();
@@ -244,7 +244,7 @@ mod tests {
             for name in ["a", "b", "c"] {
                 let background = &kept.background;
                 scope.spawn(move || {
-                    (0..1000).for_each(|number| assert!(background.take(&format!("{name} {number}\n"))))
+                    (0..1000).for_each(|number| assert!(background.take(&format!("{name} {number}\n"))));
                 });
             }
         });

@@ -40,19 +40,22 @@ pub(super) fn push_json(line: &mut String, record: &Record<'_>, activation_id: O
         line.push_str(record.fields.members_json());
     }
     line.push('}');
-    // What could steer a terminal is not ASCII, or its last character. All are looked at without a branch.
-    if line.as_bytes()[start..].iter().fold(false, |found, &byte| found | (byte >= 0x7f)) {
+    // What could steer a terminal is not ASCII, or its last character.
+    if holds(&line[start..], |byte| byte >= 0x7f) {
         let clean = json::clean(&line[start..]);
         line.truncate(start);
         line.push_str(&clean);
     }
 }
 
+/// Whether a text holds one of some bytes. All are looked at, without a branch: most texts are short and hold none.
+fn holds(text: &str, is_one: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(0, |found, byte| found | u8::from(is_one(byte))) != 0
+}
+
 /// Appends a text as JSON.
 fn push_quoted(line: &mut String, text: &str) {
-    // All bytes are looked at without a branch: most texts need no escape.
-    let escapes = |found, &byte: &u8| found | (byte < b' ') | (byte == b'"') | (byte == b'\\');
-    if text.as_bytes().iter().fold(false, escapes) {
+    if holds(text, |byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         // There is no text that JSON cannot say.
         line.push_str(&serde_json::to_string(text).unwrap_or_default());
     } else {

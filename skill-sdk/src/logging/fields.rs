@@ -200,7 +200,7 @@ impl<'de> Deserialize<'de> for Fields {
 
 /// Whether a text holds one of some bytes. All are looked at, without a branch: most texts are short and hold none.
 fn holds(text: &str, is_one: impl Fn(u8) -> bool) -> bool {
-    text.bytes().fold(false, |found, byte| found | is_one(byte))
+    text.bytes().fold(0, |found, byte| found | u8::from(is_one(byte))) != 0
 }
 
 /// Appends a text as JSON.
