@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use skill_sdk::{Code, Error};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Runtime};
@@ -74,6 +75,7 @@ fn begin(sources: Sources, options: ServeOptions) -> Result<ExitCode, Refusal> {
     let socket = address.socket;
     let daemon = Daemon::new(host, address, bounds, options.dedup_window);
 
+    allow_all_files();
     let front = runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_start)?;
     let workers = workers()?;
     let _inside = front.enter();
@@ -123,6 +125,15 @@ fn begin(sources: Sources, options: ServeOptions) -> Result<ExitCode, Refusal> {
 fn workers() -> Result<Runtime, Error> {
     let mut builder = runtime::Builder::new_multi_thread();
     builder.enable_all().thread_name("worker").build().map_err(cannot_start)
+}
+
+/// Has the system allow as many open files as it ever would: each connection takes two.
+fn allow_all_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
 }
 
 fn cannot_start(error: std::io::Error) -> Error {

@@ -19,11 +19,11 @@ pub(super) struct Activity {
     clock: Arc<Clock>,
     /// Requests that are being answered.
     answering: AtomicU32,
-    /// Answers that were not taken yet.
+    /// Answers that were not written yet.
     sending: AtomicU32,
     /// Whether some of a request's head has come.
     has_begun: AtomicBool,
-    /// When that was, when the last answer was ready, or when it was taken.
+    /// When that was, when the last answer was ready, or when it was written.
     since: AtomicU64,
 }
 
@@ -69,16 +69,26 @@ impl Activity {
         Answering(Arc::clone(self))
     }
 
-    /// Whether a request is being answered, or its answer is not taken yet.
+    /// Whether a request is being answered.
+    pub(super) fn is_answering(&self) -> bool {
+        self.answering.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether an answer is ready and not written yet.
+    pub(super) fn is_sending(&self) -> bool {
+        self.sending.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether a request is being answered, or its answer is not written yet.
     pub(super) fn is_busy(&self) -> bool {
-        self.answering.load(Ordering::Relaxed) > 0 || self.sending.load(Ordering::Relaxed) > 0
+        self.is_answering() || self.is_sending()
     }
 
     pub(super) fn overdue(&self, patience: Patience) -> Option<Overdue> {
         let lasted = self.clock.now().since(Tick::from_number(self.since.load(Ordering::Relaxed)));
-        if self.sending.load(Ordering::Relaxed) > 0 {
+        if self.is_sending() {
             (lasted > patience.write).then_some(Overdue::Stuck)
-        } else if self.answering.load(Ordering::Relaxed) > 0 {
+        } else if self.is_answering() {
             None
         } else if self.has_begun.load(Ordering::Relaxed) {
             (lasted > patience.header).then_some(Overdue::Stuck)

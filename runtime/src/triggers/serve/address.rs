@@ -58,7 +58,9 @@ impl Address {
     /// [`Code::InvalidMessage`] when that makes no sense, or the definition cannot be read.
     pub(super) fn of(options: &AddressOptions) -> Result<Self, Error> {
         let defined = options.skill_yaml.as_deref().map(Defined::read).transpose()?.unwrap_or_default();
-        let bad = |what: &str, value: &str| Error::new(Code::InvalidMessage, format!("{value:?} is no {what}"));
+        let file = options.skill_yaml.as_ref().map_or_else(String::new, |file| format!(" (of {})", file.display()));
+        let bad = |what: &str, value: &str| Error::new(Code::InvalidMessage, format!("{value:?} is no {what}{file}"));
+        let no_path = |path: &str| Error::new(Code::InvalidMessage, format!("{path:?} is no path for invocations"));
         let port = match (options.port, defined.port) {
             (Some(port), _) => port,
             (None, Some(text)) => {
@@ -70,7 +72,7 @@ impl Address {
         let path = format!("/{}", path.trim_matches('/'));
         let is_sound = path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
         if !is_sound || [HEALTHZ, READYZ, METRICS].contains(&path.as_str()) {
-            return Err(bad("path for invocations", &path));
+            return Err(no_path(&path));
         }
         let method = match (&options.method, defined.method) {
             (Some(method), _) => method.clone(),

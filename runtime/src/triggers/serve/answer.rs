@@ -9,6 +9,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTI
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
 use serde_json::{Value, json};
+use skill_sdk::{Code, Error};
 
 use super::activity::Sending;
 use super::admission::Held;
@@ -23,11 +24,18 @@ const SOON: HeaderValue = HeaderValue::from_static("1");
 /// RFC 6750, section 3.
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
 
-/// The body of an answer, which knows when it was taken.
+/// The body of an answer.
 #[derive(Debug)]
 pub(super) struct Answer {
-    bytes: Option<Bytes>,
-    /// What counts as held until the answer is taken.
+    bytes: Vec<u8>,
+    /// What holds on to it. Once the body is taken, that goes with its bytes, and ends when the last of them is written.
+    pub(super) until_written: UntilWritten,
+}
+
+/// What lasts until an answer is written.
+#[derive(Debug, Default)]
+pub(super) struct UntilWritten {
+    /// Its bytes, if they count.
     pub(super) held: Option<Held>,
     /// The invocation that it answers.
     pub(super) accepted: Option<Accepted>,
@@ -35,10 +43,22 @@ pub(super) struct Answer {
     pub(super) sending: Option<Sending>,
 }
 
+/// Bytes that are being written.
+struct Writing {
+    bytes: Vec<u8>,
+    _until_written: UntilWritten,
+}
+
+impl AsRef<[u8]> for Writing {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 impl Answer {
     /// Its size in bytes.
     pub(super) fn size(&self) -> usize {
-        self.bytes.as_ref().map_or(0, Bytes::len)
+        self.bytes.len()
     }
 }
 
@@ -47,11 +67,16 @@ impl Body for Answer {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+        if self.bytes.is_empty() {
+            return Poll::Ready(None);
+        }
+        let (bytes, until_written) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.until_written));
+        let writing = Writing { bytes, _until_written: until_written };
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(writing)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
+        self.bytes.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -59,9 +84,8 @@ impl Body for Answer {
     }
 }
 
-fn of(status: StatusCode, content_type: HeaderValue, bytes: impl Into<Bytes>) -> Response<Answer> {
-    let bytes = Some(bytes.into()).filter(|bytes| !bytes.is_empty());
-    let mut response = Response::new(Answer { bytes, held: None, accepted: None, sending: None });
+fn of(status: StatusCode, content_type: HeaderValue, bytes: impl Into<Vec<u8>>) -> Response<Answer> {
+    let mut response = Response::new(Answer { bytes: bytes.into(), until_written: UntilWritten::default() });
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
@@ -79,7 +103,7 @@ pub(super) fn of_outcome(outcome: &Outcome) -> Response<Answer> {
             of(StatusCode::OK, JSON, body)
         }
         (None, Some(problem)) => of_problem(&problem),
-        (None, None) => of(StatusCode::INTERNAL_SERVER_ERROR, PROBLEM, Bytes::new()),
+        (None, None) => of(StatusCode::INTERNAL_SERVER_ERROR, PROBLEM, Vec::new()),
     }
 }
 
@@ -94,6 +118,21 @@ fn of_problem(problem: &Problem<'_>) -> Response<Answer> {
         _ => None,
     };
     response
+}
+
+/// A whole answer of HTTP/1.1 to an invocation that no worker answers.
+pub(super) fn left_behind() -> Vec<u8> {
+    let error = Error::new(Code::ShuttingDown, "the host was told to stop, and the skill did not yield");
+    let outcome = Outcome::new(String::new(), None, Err(error));
+    let response = of_outcome(&outcome);
+    // Each value is one of the fixed ones above.
+    let fields =
+        response.headers().iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap_or_default()));
+    let (status, fields, length) = (response.status(), fields.collect::<String>(), response.body().size());
+    let head = format!("HTTP/1.1 {status}\r\n{fields}connection: close\r\ncontent-length: {length}\r\n\r\n");
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(&response.body().bytes);
+    bytes
 }
 
 /// That there is nothing of that name.

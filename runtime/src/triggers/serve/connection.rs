@@ -103,6 +103,6 @@ async fn answer(
         // Whoever would ask again on this connection is to look for another host.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response.body_mut().sending = Some(answering.sending());
+    response.body_mut().until_written.sending = Some(answering.sending());
     Ok(response)
 }

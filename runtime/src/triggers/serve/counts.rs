@@ -50,6 +50,11 @@ impl Counts {
         Accepted { counts: Arc::clone(self), fate: Fate::Cancelled }
     }
 
+    /// Counts invocations that the host answered for skills that did not yield.
+    pub(super) fn leave_behind(&self, number: u64) {
+        self.cancelled_by_drain.fetch_add(number, Ordering::Release);
+    }
+
     pub(super) fn totals(&self) -> Totals {
         let of = |count: &AtomicU64| count.load(Ordering::Acquire);
         let cancelled_by_drain = of(&self.cancelled_by_drain);

@@ -209,14 +209,14 @@ impl Daemon {
         if size > LARGE {
             let mut held = self.buffered.hold();
             match held.add(size) {
-                Ok(()) => response.body_mut().held = Some(held),
+                Ok(()) => response.body_mut().until_written.held = Some(held),
                 Err(error) => {
                     response = self.refused(error);
                     accepted.set(Fate::Failed);
                 }
             }
         }
-        response.body_mut().accepted = Some(accepted);
+        response.body_mut().until_written.accepted = Some(accepted);
         response
     }
 

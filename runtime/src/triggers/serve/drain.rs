@@ -54,7 +54,7 @@ pub(super) async fn serve_until_told(
         failed = totals.failed,
         cancelled = totals.cancelled,
         dropped = totals.dropped(),
-        elapsedMs = elapsed.as_secs_f64() * 1e3,
+        elapsedMs = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         "stopped"
     );
     if totals.cancelled_by_drain + totals.dropped() > 0 { signal.exit_code() } else { 0 }
@@ -82,9 +82,10 @@ async fn drain(front: &mut Front, listener: TcpListener, daemon: &Arc<Daemon>, o
         let gone = async { settle(front, daemon).await };
         let _ = tokio::time::timeout(GRACE, gone).await;
     }
-    let busy = front.abort_connections().await;
-    if busy > 0 {
-        tracing::warn!(connections = busy, "connections were ended whose answers nobody had taken");
+    daemon.counts.leave_behind(front.answer_left_behind());
+    let unwritten = front.abort_connections().await;
+    if unwritten > 0 {
+        tracing::warn!(connections = unwritten, "connections were ended whose answers nobody had taken");
     }
 }
 

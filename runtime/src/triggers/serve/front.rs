@@ -2,7 +2,8 @@
 //! workers, and sees to the stop. None of that waits for a worker, whatever the skills do.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write};
+use std::net;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::activity::{Activity, Overdue};
 use super::address::{HEALTHZ, METRICS, READYZ};
+use super::answer;
 use super::clock::{TICK, Tick};
 use super::connection::{self, Protocol};
 use super::daemon::Daemon;
@@ -77,6 +79,8 @@ struct Watched {
     /// Since when it was told to end.
     told: Option<Tick>,
     abort: task::AbortHandle,
+    /// To answer on when no worker can; of HTTP/1.1 alone.
+    stream: Option<net::TcpStream>,
 }
 
 impl Front {
@@ -159,16 +163,33 @@ impl Front {
         }
     }
 
-    /// Ends all connections, and gives the number of those that had something to do.
+    /// Answers the requests whose workers do not come back, and says who keeps them. Gives the number of those that were answered.
+    pub(super) fn answer_left_behind(&self) -> u64 {
+        for Blocked { running, .. } in self.daemon.workers.blocked(Duration::ZERO) {
+            let (activation, skill) = (running.activation_id.as_str(), running.skill.as_str());
+            tracing::warn!(activationId = activation, skill, "the skill does not yield, and is left behind");
+        }
+        let answer = answer::left_behind();
+        let waiting = self.watched.values().filter(|watched| watched.activity.is_answering());
+        let answered = waiting.filter_map(|watched| watched.stream.as_ref()).filter(|stream| {
+            // The worker has written nothing of an answer: it has none.
+            let mut stream = *stream;
+            let written = stream.write(&answer).is_ok_and(|length| length == answer.len());
+            written && stream.shutdown(net::Shutdown::Write).is_ok()
+        });
+        answered.count() as u64
+    }
+
+    /// Ends all connections, and gives the number of those with answers that were not written.
     pub(super) async fn abort_connections(&mut self) -> usize {
-        let busy = self.watched.values().filter(|watched| watched.activity.is_busy()).count();
+        let unwritten = self.watched.values().filter(|watched| watched.activity.is_sending()).count();
         self.beginning.abort_all();
         self.health.abort_all();
         self.connections.abort_all();
         // One on a worker that is blocked does not end.
         let ended = async { while self.connections.join_next().await.is_some() {} };
         let _ = timeout(TICK, ended).await;
-        busy
+        unwritten
     }
 
     /// Waits for the first bytes of a connection.
@@ -197,6 +218,7 @@ impl Front {
             }
         };
         let Ok(stream) = stream.into_std() else { return };
+        let spare = if protocol == Protocol::Http1 { stream.try_clone().ok() } else { None };
         let (activity, ending) = (Activity::new(Arc::clone(&daemon.clock)), CancellationToken::new());
         let served = {
             let (activity, ending) = (Arc::clone(&activity), ending.clone());
@@ -208,7 +230,7 @@ impl Front {
             }
         };
         let abort = self.connections.spawn_on(served, &self.workers);
-        self.watched.insert(abort.id(), Watched { activity, ending, told: None, abort });
+        self.watched.insert(abort.id(), Watched { activity, ending, told: None, abort, stream: spare });
         self.count();
     }
 

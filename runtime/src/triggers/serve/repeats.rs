@@ -52,6 +52,12 @@ pub(super) struct Repeats {
     running: TaskTracker,
 }
 
+/// Whether an activation came before.
+enum Found {
+    First { began: Instant, sender: watch::Sender<Option<Arc<Outcome>>>, coming: Coming },
+    Again(Coming),
+}
+
 #[derive(Debug, Default)]
 struct Kept {
     activations: HashMap<Fingerprint, Activation>,
@@ -78,21 +84,24 @@ impl Repeats {
         fingerprint: Fingerprint,
         run: impl Future<Output = Outcome> + Send + 'static,
     ) -> Arc<Outcome> {
-        let (sender, mut coming) = match self.find_or_begin(fingerprint) {
-            Ok(begun) => begun,
-            Err(coming) => (None, coming),
+        let mut coming = match self.find_or_begin(fingerprint) {
+            Found::First { began, sender, coming } => {
+                let kept = Arc::clone(&self.kept);
+                self.running.spawn(async move {
+                    let outcome = Arc::new(run.await);
+                    lock(&kept).settle(fingerprint, began, &outcome);
+                    // Whoever asked may have gone.
+                    let _ = sender.send(Some(outcome));
+                });
+                coming
+            }
+            Found::Again(coming) => {
+                // It takes nobody's place while it waits.
+                drop(run);
+                tracing::debug!("an activation that came before has its first answer");
+                coming
+            }
         };
-        if let Some((began, sender)) = sender {
-            let kept = Arc::clone(&self.kept);
-            self.running.spawn(async move {
-                let outcome = Arc::new(run.await);
-                lock(&kept).settle(fingerprint, began, &outcome);
-                // Whoever asked may have gone.
-                let _ = sender.send(Some(outcome));
-            });
-        } else {
-            tracing::debug!("an activation that came before has its first answer");
-        }
         let settled = coming.wait_for(Option::is_some).await;
         let outcome = settled.ok().and_then(|outcome| outcome.as_ref().map(Arc::clone));
         outcome.unwrap_or_else(|| {
@@ -107,22 +116,18 @@ impl Repeats {
         self.running.wait().await;
     }
 
-    #[expect(clippy::type_complexity, reason = "both ends of a channel")]
-    fn find_or_begin(
-        &self,
-        fingerprint: Fingerprint,
-    ) -> Result<(Option<(Instant, watch::Sender<Option<Arc<Outcome>>>)>, Coming), Coming> {
+    fn find_or_begin(&self, fingerprint: Fingerprint) -> Found {
         let now = Instant::now();
         let mut kept = lock(&self.kept);
         kept.forget_older_than(now, self.window);
         if let Some(activation) = kept.activations.get(&fingerprint) {
-            return Err(activation.coming.clone());
+            return Found::Again(activation.coming.clone());
         }
         let (sender, coming) = watch::channel(None);
         kept.activations.insert(fingerprint, Activation { began: now, bytes: 0, coming: coming.clone() });
         kept.order.push_back((now, fingerprint));
         kept.forget_excess();
-        Ok((Some((now, sender)), coming))
+        Found::First { began: now, sender, coming }
     }
 }
 
