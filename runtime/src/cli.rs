@@ -13,6 +13,7 @@ use skill_sdk::Skill;
 
 use crate::describe;
 use crate::host::Limits;
+use crate::outcome::Refusal;
 use crate::size::Size;
 use crate::telemetry::{self, LogFormat};
 use crate::triggers;
@@ -124,6 +125,31 @@ struct LogOptions {
     /// The form of the log lines on stderr. What is logged, `RUST_LOG` says, such as `info,my_skill=debug`.
     #[arg(long, global = true, env = "SKILL_LOG_FORMAT", value_enum, default_value_t, help_heading = "Logs")]
     log_format: LogFormat,
+    /// Export a span for each invocation to an OpenTelemetry collector, by OTLP over HTTP: URL of the collector, which
+    /// `/v1/traces` is added to, such as `http://localhost:4318`. Needs a build with the feature `otlp`.
+    // A URL may hold a password.
+    #[arg(
+        long,
+        global = true,
+        env = "SKILL_OTLP_ENDPOINT",
+        value_name = "URL",
+        hide_env_values = true,
+        help_heading = "Logs"
+    )]
+    otlp_endpoint: Option<String>,
+}
+
+impl LogOptions {
+    /// Runs a command with its logs, and writes what is left of them at its end.
+    fn around(self, command: impl FnOnce() -> ExitCode) -> ExitCode {
+        telemetry::init(self.log_format);
+        if let Some(Err(error)) = self.otlp_endpoint.as_deref().map(telemetry::export_spans) {
+            return Refusal::with_exit_code(error, exit::CONFIG).report();
+        }
+        let exit_code = command();
+        telemetry::shut_down(telemetry::PATIENCE);
+        exit_code
+    }
 }
 
 #[derive(Args)]
@@ -228,8 +254,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    telemetry::init(log.log_format);
-    match command {
+    log.around(|| match command {
         Command::Invoke(Later(of)) => triggers::invoke::run(Source::Path(of.path), of.options),
         Command::Serve(Later(of)) => triggers::serve::run(Sources::Paths(of.paths), of.options),
         Command::Describe(Later(of)) => describe::run(Source::Path(of.path), &of.options),
@@ -237,7 +262,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Auth(Later(options)) => crate::auth::run(options.command),
         Command::Content(Later(options)) => crate::content::run(options.command),
         Command::Iam(Later(options)) => crate::iam::run(options.command),
-    }
+    })
 }
 
 pub(crate) fn run_linked(skills: Vec<Skill>) -> ExitCode {
@@ -245,12 +270,11 @@ pub(crate) fn run_linked(skills: Vec<Skill>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    telemetry::init(log.log_format);
-    match command {
+    log.around(|| match command {
         LinkedCommand::Invoke(Later(options)) => triggers::invoke::run(Source::Linked(skills), *options),
         LinkedCommand::Serve(Later(options)) => triggers::serve::run(Sources::Linked(skills), *options),
         LinkedCommand::Describe(Later(options)) => describe::run(Source::Linked(skills), &options),
-    }
+    })
 }
 
 /// Reads the command line. A variable that is set to nothing counts as not set.

@@ -14,6 +14,7 @@ use crate::authenticate::Authentication;
 use crate::authorize::Authorizer;
 use crate::outcome::{Outcome, OutcomeLevels};
 use crate::skills::{HostedSkill, Skills};
+use crate::telemetry::InvocationSpan;
 
 /// Runs invocations of its skills.
 pub struct Host {
@@ -137,8 +138,14 @@ impl Host {
         let found = self.skills.find(how.skill.as_deref(), message.skill_name());
         let name = found.as_ref().map_or("", |skill| skill.manifest().name.as_str());
         let span = skill_sdk::logging::invocation_span(&message, name);
-        let result = self.run(message, found, how, began).instrument(span.clone()).await;
+        // A span of its own, in the trace of whoever invokes.
+        let own = how.trace_parent.map_or_else(|| TraceParent::of_activation(&activation_id), TraceParent::child);
+        let exported = InvocationSpan::begin(&message, name, own, how.trace_parent);
+        let result = self.run(message, found, how, own, began).instrument(span.clone()).await;
         let outcome = Outcome::new(activation_id, token.as_ref(), result);
+        if let Some(exported) = exported {
+            exported.end(&outcome);
+        }
         span.in_scope(|| outcome.log(began.elapsed(), self.outcome_levels));
         outcome
     }
@@ -157,6 +164,7 @@ impl Host {
         message: Message,
         found: Result<&dyn HostedSkill, Error>,
         how: &How,
+        own: TraceParent,
         began: Instant,
     ) -> Result<Response, Error> {
         // A skill that is not here has the host's limit.
@@ -164,7 +172,7 @@ impl Host {
         let deadline = began.checked_add(timeout);
         tokio::select! {
             biased;
-            answer = self.call(message, found, how, timeout, deadline) => match deadline {
+            answer = self.call(message, found, own, timeout, deadline) => match deadline {
                 // A handler that did not yield has kept the clock from being looked at.
                 Some(deadline) if Instant::now() >= deadline => Err(timed_out(timeout)),
                 _ => answer,
@@ -180,7 +188,7 @@ impl Host {
         &self,
         message: Message,
         found: Result<&dyn HostedSkill, Error>,
-        how: &How,
+        own: TraceParent,
         timeout: Duration,
         deadline: Option<Instant>,
     ) -> Result<Response, Error> {
@@ -202,13 +210,8 @@ impl Host {
         };
         let skill = found?;
 
-        // A span of its own, in the trace of whoever invokes.
-        let span = how.trace_parent.map_or_else(
-            || TraceParent::of_activation(message.activation_id().unwrap_or_default()),
-            TraceParent::child,
-        );
         let mut invocation = Invocation::new(message)
-            .with_trace_parent(span)
+            .with_trace_parent(own)
             .with_client_options(asked.client.clone())
             .with_response_limit(self.limits.response);
         invocation = match client {

@@ -111,6 +111,12 @@ impl Outcome {
         self.code().map_or(0, Code::exit_code)
     }
 
+    /// What failed, without tokens; `None` for a success.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn detail(&self) -> Option<&str> {
+        self.result.as_ref().err().map(|failure| failure.detail.as_str())
+    }
+
     /// The failure as a problem document; `None` for a success.
     pub fn problem(&self) -> Option<Problem<'_>> {
         let Failure { code, detail, missing, pointer } = self.result.as_ref().err()?;

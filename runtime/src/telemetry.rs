@@ -1,13 +1,14 @@
-//! Logs: one line a record, on stderr.
+//! Logs: one line a record, on stderr. Traces: one span an invocation, to a collector.
 
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write as _};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use skill_sdk::Error;
 use skill_sdk::logging::{self, Fields, INVOCATION, Record, RecordLayer};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
@@ -17,9 +18,12 @@ use tracing_subscriber::layer::SubscriberExt;
 use crate::json;
 use crate::outcome::Outcome;
 use background::Background;
+pub(crate) use spans::InvocationSpan;
 
 mod background;
 mod line;
+#[cfg_attr(not(feature = "otlp"), path = "telemetry/no_spans.rs")]
+mod spans;
 
 /// The variable that says what is logged, such as `info,my_skill=debug`.
 const FILTER: &str = "RUST_LOG";
@@ -150,8 +154,8 @@ pub(crate) fn write_problem(outcome: &Outcome) {
 /// Where lines go that are not written at once.
 static BACKGROUND: OnceLock<Background> = OnceLock::new();
 
-/// How long the end of a process may wait for whoever reads its lines.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the end of a process may wait for whoever reads its lines and spans.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Has lines written by a thread of their own from now on, so that nobody who logs waits for stderr. When it is dropped, what
 /// is not yet written is, and lines are written at once again.
@@ -198,10 +202,23 @@ pub(crate) fn flush(timeout: Duration) -> bool {
     BACKGROUND.get().is_none_or(|background| background.flush(timeout))
 }
 
-/// Writes what is left when a process ends, and waits for that so long at most. Lines that come later are written at once.
-/// Gives whether everything is written.
+/// Begins to export a span for each invocation to an OpenTelemetry collector.
+///
+/// # Errors
+///
+/// The URL makes no sense, or this was built without the feature `otlp`.
+pub(crate) fn export_spans(url: &str) -> Result<(), Error> {
+    spans::export_to(url)
+}
+
+/// Exports the spans and writes the lines that are left when a process ends, and waits for that so long at most. Lines that
+/// come later are written at once. Gives whether all lines are written.
 pub(crate) fn shut_down(timeout: Duration) -> bool {
-    BACKGROUND.get().is_none_or(|background| background.close(timeout))
+    let began = Instant::now();
+    spans::shut_down(timeout);
+    // What spans have taken of the time they have taken from lines, but for what lines need as a rule.
+    let left = timeout.saturating_sub(began.elapsed()).max(timeout / 10);
+    BACKGROUND.get().is_none_or(|background| background.close(left))
 }
 
 /// Writes a line, with its end, so that lines of several threads do not mix.

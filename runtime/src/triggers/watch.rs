@@ -186,6 +186,7 @@ impl Thread {
         }
         let outcome = Outcome::new(self.activation_id.clone(), None, Err(error));
         telemetry::write_problem(&outcome);
+        telemetry::shut_down(telemetry::PATIENCE);
         std::process::exit(exit_code.into());
     }
 }
