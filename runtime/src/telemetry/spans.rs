@@ -36,10 +36,11 @@ static PROCESSOR: OnceLock<BatchSpanProcessor> = OnceLock::new();
 /// [`Code::Internal`] when the URL, or one of the standard's variables, makes no sense. The URL is not repeated: it may hold a
 /// password.
 pub(super) fn export_to(url: &str) -> Result<(), Error> {
-    let Endpoint { traces, authorization } = Endpoint::of(url)?;
+    let endpoint = Endpoint::of(url)?;
+    let traces = endpoint.traces.clone();
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
-        .with_http_client(Collector::new(authorization))
+        .with_http_client(Collector::new(endpoint))
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(traces)
         .build()

@@ -14,7 +14,7 @@ use percent_encoding::percent_decode_str;
 use reqwest::{Client, redirect};
 use skill_sdk::{Code, Error};
 use tokio::runtime::{self, Runtime};
-use url::Url;
+use url::{Host, Url};
 
 /// How long a request may take: the default of the specification.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,7 +27,9 @@ pub(super) struct Endpoint {
     /// The URL, without user and password.
     pub(super) traces: String,
     /// User and password, if the URL had any.
-    pub(super) authorization: Option<HeaderValue>,
+    authorization: Option<HeaderValue>,
+    /// Whether proxies can reach it.
+    proxies: bool,
 }
 
 impl Endpoint {
@@ -53,23 +55,31 @@ impl Endpoint {
                 Some(value)
             }
         };
+        // Another machine's `localhost` is not ours.
+        let proxies = match url.host() {
+            Some(Host::Domain(name)) => name != "localhost",
+            Some(Host::Ipv4(address)) => !address.is_loopback(),
+            Some(Host::Ipv6(address)) => !address.to_canonical().is_loopback(),
+            None => true,
+        };
         let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
         url.set_path(&path);
         // An http URL has a host, so both can be taken away.
         let _ = (url.set_username(""), url.set_password(None));
-        Ok(Self { traces: url.into(), authorization })
+        Ok(Self { traces: url.into(), authorization, proxies })
     }
 }
 
 /// Sends requests to a collector. What that needs is made when the first is sent, on the thread that sends.
 pub(super) struct Collector {
     authorization: Option<HeaderValue>,
+    proxies: bool,
     connection: OnceLock<(Runtime, Client)>,
 }
 
 impl Collector {
-    pub(super) fn new(authorization: Option<HeaderValue>) -> Self {
-        Self { authorization, connection: OnceLock::new() }
+    pub(super) fn new(Endpoint { authorization, proxies, .. }: Endpoint) -> Self {
+        Self { authorization, proxies, connection: OnceLock::new() }
     }
 
     fn connection(&self) -> Result<&(Runtime, Client), HttpError> {
@@ -77,7 +87,8 @@ impl Collector {
             return Ok(connection);
         }
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let client = Client::builder().redirect(redirect::Policy::none()).timeout(PATIENCE).build()?;
+        let builder = Client::builder().redirect(redirect::Policy::none()).timeout(PATIENCE);
+        let client = if self.proxies { builder } else { builder.no_proxy() }.build()?;
         Ok(self.connection.get_or_init(|| (runtime, client)))
     }
 }
@@ -131,12 +142,14 @@ mod tests {
 
     #[test]
     fn traces_are_under_the_url() {
-        for (url, traces) in [
-            ("http://collector:4318", "http://collector:4318/v1/traces"),
-            ("https://collector/otlp/", "https://collector/otlp/v1/traces"),
+        for (url, traces, proxies) in [
+            ("http://collector:4318", "http://collector:4318/v1/traces", true),
+            ("https://collector/otlp/", "https://collector/otlp/v1/traces", true),
+            ("http://localhost:4318", "http://localhost:4318/v1/traces", false),
+            ("http://[::1]", "http://[::1]/v1/traces", false),
         ] {
             let endpoint = Endpoint::of(url).unwrap();
-            assert_eq!((&*endpoint.traces, endpoint.authorization), (traces, None));
+            assert_eq!((&*endpoint.traces, endpoint.authorization, endpoint.proxies), (traces, None, proxies));
         }
     }
 
@@ -144,9 +157,9 @@ mod tests {
     fn user_and_password_are_no_part_of_the_url() {
         let endpoint = Endpoint::of("http://me:a%3Ab@collector").unwrap();
         assert_eq!(endpoint.traces, "http://collector/v1/traces");
-        let value = endpoint.authorization.unwrap();
+        let value = endpoint.authorization.clone().unwrap();
         assert_eq!(value, format!("Basic {}", STANDARD.encode("me:a:b")).as_str());
-        let shown = format!("{value:?} {:?}", Collector::new(Some(value.clone())));
+        let shown = format!("{value:?} {:?}", Collector::new(endpoint));
         assert!(!shown.contains(&STANDARD.encode("me:a:b")), "{shown}");
     }
 
