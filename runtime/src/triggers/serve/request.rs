@@ -20,9 +20,12 @@ use crate::host::message_too_large;
 const TIMEOUT: HeaderName = HeaderName::from_static("x-timeout");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Whoever invokes, as a span of a trace. A header that cannot be understood counts as none (W3C Trace Context, section 3.2.2.3).
+/// Whoever invokes, as a span of a trace. A header that cannot be understood counts as none (W3C Trace Context, section 3.2.2.3),
+/// and so do several: nobody knows which of them is meant.
 pub(super) fn trace_parent(headers: &HeaderMap) -> Option<TraceParent> {
-    headers.get(TRACEPARENT)?.to_str().ok()?.parse().ok()
+    let mut values = headers.get_all(TRACEPARENT).iter();
+    let (only, None) = (values.next()?, values.next()) else { return None };
+    only.to_str().ok()?.parse().ok()
 }
 
 /// The time that the request grants: `X-Timeout`, in seconds, or with a unit such as `500ms`.
@@ -164,5 +167,8 @@ mod tests {
         assert_eq!(trace_parent(&headers(TRACEPARENT, caller)).unwrap().to_string(), caller);
         assert_eq!(trace_parent(&headers(TRACEPARENT, "x")), None);
         assert_eq!(trace_parent(&HeaderMap::new()), None);
+        let mut twice = headers(TRACEPARENT, caller);
+        twice.append(TRACEPARENT, caller.parse().unwrap());
+        assert_eq!(trace_parent(&twice), None);
     }
 }
