@@ -148,17 +148,18 @@ impl Defined {
         let definition: Definition = yaml_serde::from_str(&text).map_err(|error| unusable(&error))?;
         let mut defined = Self::default();
         for property in definition.properties {
-            let value = match property.default_value {
-                Some(Value::String(text)) if !text.is_empty() => text,
-                Some(Value::Number(number)) => number.to_string(),
+            let place = match property.name.as_str() {
+                "daemon.port" => &mut defined.port,
+                "daemon.path" => &mut defined.path,
+                "daemon.method" => &mut defined.method,
                 _ => continue,
             };
-            match property.name.as_str() {
-                "daemon.port" => defined.port = Some(value),
-                "daemon.path" => defined.path = Some(value),
-                "daemon.method" => defined.method = Some(value),
-                _ => {}
-            }
+            *place = match property.default_value {
+                Some(Value::String(text)) if !text.is_empty() => Some(text),
+                Some(Value::Number(number)) => Some(number.to_string()),
+                None | Some(Value::Null | Value::String(_)) => continue,
+                Some(_) => return Err(unusable(&format!("{} is neither text nor number", property.name))),
+            };
         }
         Ok(defined)
     }
@@ -214,9 +215,15 @@ mod tests {
         let address = Address::of(&typed).unwrap();
         assert_eq!((address.socket.port(), &*address.path, &address.method), (0, "/x", &Method::PUT));
         assert_eq!(write(&[("port", "8081"), ("path", "\"\"")]).unwrap().socket.port(), 8081);
-        for (name, value) in
-            [("port", "0"), ("port", "65536"), ("port", "x"), ("path", "healthz"), ("path", "a b"), ("method", "a b")]
-        {
+        for (name, value) in [
+            ("port", "0"),
+            ("port", "65536"),
+            ("port", "x"),
+            ("port", "[1]"),
+            ("path", "healthz"),
+            ("path", "a b"),
+            ("method", "a b"),
+        ] {
             assert!(write(&[(name, value)]).is_err(), "{name} {value}");
         }
         assert!(Address::of(&AddressOptions { skill_yaml: Some("nowhere".into()), ..options() }).is_err());
