@@ -94,8 +94,12 @@ async fn settle(front: &mut Front, daemon: &Arc<Daemon>) {
     let lingered = Instant::now() + LINGER;
     while !front.is_empty() {
         front.serve(None, after(GLANCE)).await;
-        if Instant::now() >= lingered {
+        let now = Instant::now();
+        if now >= lingered {
             front.end_connections();
+        }
+        if now >= lingered + LINGER {
+            front.abort_idle_connections();
         }
     }
     if let Some(repeats) = &daemon.repeats {

@@ -163,6 +163,13 @@ impl Front {
         }
     }
 
+    /// Ends the connections on which no request is whole: of these nothing was accepted.
+    pub(super) fn abort_idle_connections(&mut self) {
+        for watched in self.watched.values().filter(|watched| !watched.activity.is_busy()) {
+            watched.abort.abort();
+        }
+    }
+
     /// Answers the requests whose workers do not come back, and says who keeps them. Gives the number of those that were answered.
     pub(super) fn answer_left_behind(&self) -> u64 {
         for Blocked { running, .. } in self.daemon.workers.blocked(Duration::ZERO) {
