@@ -2,7 +2,7 @@
 //!
 //! | metric | labels | meaning |
 //! |---|---|---|
-//! | `skill_invocations_total` | `skill`, `code` | invocations that are over; `code` is `ok` or that of the error table |
+//! | `skill_invocations_total` | `skill`, `code` | invocations that are over; `code` is `ok`, that of the error table, or `cancelled` when whoever asked went away |
 //! | `skill_invocation_duration_seconds` | `skill` | how long they took, from the whole message to the answer |
 //! | `skill_platform_requests_total` | `status` | requests to platforms; `none` where no answer came |
 //!
@@ -18,7 +18,6 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use skill_sdk::Code;
 use skill_sdk::client::{PlatformRequest, observe_requests};
 
 /// What the text is, for a header `Content-Type`.
@@ -26,6 +25,11 @@ pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0
 
 /// Upper ends of the classes of durations, in seconds: from an echo to the longest that platforms wait.
 const DURATIONS: [f64; 14] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 30.0];
+
+/// The code of invocations that were answered.
+pub(crate) const OK: &str = "ok";
+/// The code of those whose answer nobody waited for.
+pub(crate) const CANCELLED: &str = "cancelled";
 
 /// Of invocations whose skill is not here.
 const UNKNOWN: &str = "";
@@ -80,7 +84,7 @@ impl Metrics {
             Family::<OfSkill, Histogram, _>::new_with_constructor((|| Histogram::new(DURATIONS)) as fn() -> Histogram);
         let of = |name: &str| SkillMetrics {
             name: name.to_owned(),
-            ok: ended.get_or_create_owned(&Ended { skill: name.to_owned(), code: "ok" }),
+            ok: ended.get_or_create_owned(&Ended { skill: name.to_owned(), code: OK }),
             failed: ended.clone(),
             durations: durations.get_or_create_owned(&OfSkill { skill: name.to_owned() }),
         };
@@ -96,18 +100,17 @@ impl Metrics {
         Self { registry, skills }
     }
 
-    /// Counts an invocation of a skill, by its place among the host's, that ended so after this time.
-    pub(crate) fn ended(&self, skill: Option<usize>, code: Option<Code>, took: Duration) {
+    /// Counts an invocation of a skill, by its place among the host's, that ended so after this time: [`OK`], a code of the error
+    /// table, or [`CANCELLED`].
+    pub(crate) fn ended(&self, skill: Option<usize>, code: &'static str, took: Duration) {
         // The last is there always, for those that are not here.
         let Some(metrics) = skill.and_then(|place| self.skills.get(place)).or(self.skills.last()) else { return };
         metrics.durations.observe(took.as_secs_f64());
-        match code {
-            None => metrics.ok.inc(),
-            Some(code) => {
-                let ended = Ended { skill: metrics.name.clone(), code: code.as_str() };
-                metrics.failed.get_or_create(&ended).inc()
-            }
-        };
+        if code == OK {
+            metrics.ok.inc();
+        } else {
+            metrics.failed.get_or_create(&Ended { skill: metrics.name.clone(), code }).inc();
+        }
     }
 
     /// Everything as text.
@@ -136,10 +139,10 @@ mod tests {
     #[test]
     fn invocations_are_counted_by_skill_and_code() {
         let metrics = Metrics::new(["a", "b\"\n"], Nothing);
-        metrics.ended(Some(0), None, Duration::from_millis(3));
-        metrics.ended(Some(0), None, Duration::from_mins(1));
-        metrics.ended(Some(1), Some(Code::SkillFailed), Duration::ZERO);
-        metrics.ended(None, Some(Code::InvalidMessage), Duration::ZERO);
+        metrics.ended(Some(0), OK, Duration::from_millis(3));
+        metrics.ended(Some(0), OK, Duration::from_mins(1));
+        metrics.ended(Some(1), "skill_failed", Duration::ZERO);
+        metrics.ended(None, "invalid_message", Duration::ZERO);
         let text = metrics.text();
         for line in [
             r#"skill_invocations_total{skill="a",code="ok"} 2"#,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use skill_sdk::{Code, Error, Response};
 
+use crate::metrics;
 use crate::telemetry;
 
 /// The answer of a skill, or why there is none.
@@ -104,6 +105,11 @@ impl Outcome {
     /// The row of the error table; `None` for a success.
     pub fn code(&self) -> Option<Code> {
         self.result.as_ref().err().map(|failure| failure.code)
+    }
+
+    /// `ok`, or the code as text.
+    pub(crate) fn as_str(&self) -> &'static str {
+        self.code().map_or(metrics::OK, Code::as_str)
     }
 
     /// The exit code of a job.

@@ -25,7 +25,7 @@ use super::request;
 use super::workers::{Running, Workers};
 use crate::cli::serve::BoundOptions;
 use crate::host::{Host, How, timed_out};
-use crate::metrics::Metrics;
+use crate::metrics::{CANCELLED, Metrics};
 use crate::outcome::Outcome;
 
 /// What all connections share.
@@ -63,6 +63,41 @@ struct Prepared {
     /// Both are given up when it is over.
     _place: Place,
     _held: Held,
+}
+
+/// An invocation that runs. When it is dropped before its end, whoever asked has gone.
+struct Pending<'a> {
+    daemon: &'a Daemon,
+    running: &'a Running,
+    skill: Option<usize>,
+    arrived: Instant,
+    is_over: bool,
+}
+
+impl Pending<'_> {
+    fn end(mut self, outcome: &Outcome) {
+        self.is_over = true;
+        self.daemon.metrics.ended(self.skill, outcome.as_str(), self.arrived.elapsed());
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let took = self.arrived.elapsed();
+        self.daemon.metrics.ended(self.skill, CANCELLED, took);
+        let Running { activation_id, skill } = self.running;
+        let (activation_id, skill, milliseconds) = (activation_id.as_str(), skill.as_str(), took.as_secs_f64() * 1e3);
+        tracing::warn!(
+            activationId = activation_id,
+            skill,
+            outcome = CANCELLED,
+            durationMs = milliseconds,
+            "the invocation was cancelled: nobody waits for its answer"
+        );
+    }
 }
 
 impl Daemon {
@@ -133,7 +168,7 @@ impl Daemon {
         match prepared {
             Err(error) => {
                 let outcome = self.host.refuse(error, arrived.elapsed());
-                self.metrics.ended(None, outcome.code(), arrived.elapsed());
+                self.metrics.ended(None, outcome.as_str(), arrived.elapsed());
                 self.finished(&outcome, accepted)
             }
             Ok(prepared) => match &self.repeats {
@@ -187,13 +222,14 @@ impl Daemon {
     /// Runs an invocation.
     async fn run(&self, prepared: Prepared) -> Outcome {
         let Prepared { message, how, skill, running, arrived, _place, _held } = prepared;
+        let pending = Pending { daemon: self, running: &running, skill, arrived, is_over: false };
         let answer = AssertUnwindSafe(self.host.answer(message, &how)).catch_unwind();
         // A panic of a skill is caught and is an outcome. One that gets here is our own.
         let outcome = self.workers.watched(Arc::clone(&running), answer).await.unwrap_or_else(|_| {
             let error = Error::new(Code::Internal, "the host panicked; its log says where");
             Outcome::new(running.activation_id.clone(), None, Err(error))
         });
-        self.metrics.ended(skill, outcome.code(), arrived.elapsed());
+        pending.end(&outcome);
         outcome
     }
 
@@ -228,7 +264,7 @@ impl Daemon {
     /// The answer to a request that has become no invocation.
     fn refused(&self, error: Error) -> Response<Answer> {
         let outcome = self.host.refuse(error, Duration::ZERO);
-        self.metrics.ended(None, outcome.code(), Duration::ZERO);
+        self.metrics.ended(None, outcome.as_str(), Duration::ZERO);
         answer::of_outcome(&outcome)
     }
 }
