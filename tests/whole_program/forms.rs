@@ -1,5 +1,6 @@
 //! The forms of a skill, and that they are alike.
 
+use super::serve::cases;
 use super::{invoke_with, message};
 use serde_json::{Value, json};
 use skill_runtime::{Host, How, Limits, Skills};
@@ -24,28 +25,10 @@ fn comparable(ended: &Ended) -> (Option<i32>, String, Vec<Value>) {
 fn linked_and_library_are_alike() {
     let library = || skill_runtime().arg("invoke").arg(&built().misbehaving);
     let linked = || program(Path::new(env!("CARGO_BIN_EXE_linked-misbehaving"))).arg("invoke");
-    let complete = message(&json!({"a": [1, 2.50, null]}));
-    for (skill, message) in [
-        ("echo", complete.clone()),
-        ("caller", complete.clone()),
-        ("caller", json!({"payload": 1, "token": ""})),
-        ("caller", message(&json!(1))),
-        ("fails", complete.clone()),
-        ("fails-with", message(&json!({"code": "overloaded", "detail": "d"}))),
-        ("fails-with", message(&json!({"code": 1}))),
-        ("wraps", message(&json!("enum in anyhow"))),
-        ("panics", complete.clone()),
-        ("panics-later", complete.clone()),
-        ("hurries", complete.clone()),
-        ("floods", message(&json!(200_000))),
-        ("logs", complete.clone()),
-        ("uses-tokio", complete.clone()),
-        ("leaks", complete.clone()),
-        ("nope", complete.clone()),
-    ] {
-        let args = ["--skill", skill, &message.to_string()];
+    for case in cases::skills() {
+        let args = ["--skill", case.skill.unwrap(), std::str::from_utf8(&case.message).unwrap()];
         let (library, linked) = (library().args(args).end(), linked().args(args).end());
-        assert_eq!(comparable(&library), comparable(&linked), "{skill}");
+        assert_eq!(comparable(&library), comparable(&linked), "{}", case.text());
     }
 }
 

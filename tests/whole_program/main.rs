@@ -22,6 +22,7 @@ mod platform;
 mod project;
 mod samples;
 mod secrets;
+mod serve;
 mod server;
 mod signals;
 
