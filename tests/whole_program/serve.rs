@@ -3,10 +3,13 @@
 #![expect(clippy::panic, reason = "a test is told by one")]
 
 pub(crate) mod cases;
+mod connections;
 mod contract;
 mod definition;
+mod flood;
 mod parity;
 mod platform;
+mod requests;
 mod self_test;
 mod trace;
 
