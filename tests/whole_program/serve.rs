@@ -2,11 +2,16 @@
 
 #![expect(clippy::panic, reason = "a test is told by one")]
 
+mod bounds;
 pub(crate) mod cases;
 mod connections;
 mod contract;
+mod dedup;
 mod definition;
 mod flood;
+mod health;
+mod identity;
+mod metrics;
 mod parity;
 mod platform;
 mod requests;
