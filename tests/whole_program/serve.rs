@@ -16,6 +16,7 @@ mod parity;
 mod platform;
 mod requests;
 mod self_test;
+mod stopping;
 mod trace;
 
 use std::path::Path;
