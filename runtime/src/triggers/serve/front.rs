@@ -13,8 +13,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::task::{self, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::task::{self, JoinHandle, JoinSet};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::activity::{Activity, Overdue};
@@ -61,6 +61,10 @@ pub(super) struct Front {
     /// The workers that are known to be blocked: their threads' invocations, and when that began.
     blocked: Vec<(String, Tick)>,
     most_connections: usize,
+    ticks: Interval,
+    ticked: u32,
+    /// The task that says that the workers run tasks.
+    probe: Option<JoinHandle<()>>,
 }
 
 /// What a connection begins with.
@@ -84,7 +88,10 @@ struct Watched {
 }
 
 impl Front {
+    /// To be called within the thread's own runtime.
     pub(super) fn new(daemon: Arc<Daemon>, workers: Handle, most_connections: usize) -> Self {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Self {
             daemon,
             workers,
@@ -94,25 +101,22 @@ impl Front {
             watched: HashMap::new(),
             blocked: Vec::new(),
             most_connections,
+            ticks,
+            ticked: 0,
+            probe: None,
         }
     }
 
     /// Serves until `until` is over. Without a listener no further connection is accepted.
     pub(super) async fn serve<T>(&mut self, listener: Option<&TcpListener>, until: impl Future<Output = T>) -> T {
         let mut until = std::pin::pin!(until);
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut ticked = 0u32;
         loop {
             let may_accept =
                 self.beginning.len() < SPARE + self.most_connections.saturating_sub(self.connections.len());
             tokio::select! {
                 biased;
                 over = until.as_mut() => return over,
-                _ = ticks.tick() => {
-                    ticked = ticked.wrapping_add(1);
-                    self.tick(ticked);
-                }
+                _ = self.ticks.tick() => self.tick(),
                 Some(begun) = self.beginning.join_next() => {
                     if let Ok(Some((stream, beginning))) = begun {
                         self.begin(stream, beginning);
@@ -245,16 +249,15 @@ impl Front {
         self.daemon.connections.store(self.connections.len(), Ordering::Relaxed);
     }
 
-    fn tick(&mut self, ticked: u32) {
-        let daemon = &self.daemon;
-        daemon.clock.wind();
+    fn tick(&mut self) {
+        self.ticked = self.ticked.wrapping_add(1);
+        self.daemon.clock.wind();
         let probe_every = u32::try_from(PROBE_EVERY.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
-        if ticked % probe_every == 1 {
-            let daemon = Arc::clone(daemon);
-            // It ends at once, or with the workers.
-            drop(self.workers.spawn(async move { daemon.workers.say_alive() }));
+        if self.ticked % probe_every == 1 && self.probe.as_ref().is_none_or(JoinHandle::is_finished) {
+            let daemon = Arc::clone(&self.daemon);
+            self.probe = Some(self.workers.spawn(async move { daemon.workers.say_alive() }));
         }
-        if ticked.is_multiple_of(LOOK_EVERY) {
+        if self.ticked.is_multiple_of(LOOK_EVERY) {
             self.look_at_connections();
         }
         self.look_at_workers();
