@@ -8,11 +8,13 @@ use std::time::Duration;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
+use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::activity::{Activity, Noticing};
 use super::answer::Answer;
@@ -35,6 +37,16 @@ pub(super) enum Protocol {
     Http2,
 }
 
+/// Runs the requests of HTTP/2, each a task of its own. They end when their connection does, a moment later.
+#[derive(Clone)]
+struct Streams(TaskTracker);
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        drop(self.0.spawn(stream));
+    }
+}
+
 /// Answers the requests of a connection until it ends. When `ending` is cancelled those that have come are answered, and no
 /// further one.
 pub(super) async fn serve(
@@ -47,7 +59,7 @@ pub(super) async fn serve(
     // Answers are small; waiting to fill a packet only delays them.
     let _: io::Result<()> = tcp.set_nodelay(true);
     let service = {
-        let activity = Arc::clone(&activity);
+        let (daemon, activity) = (Arc::clone(&daemon), Arc::clone(&activity));
         service_fn(move |request| answer(Arc::clone(&daemon), Arc::clone(&activity), request))
     };
     let done = match protocol {
@@ -67,7 +79,7 @@ pub(super) async fn serve(
         }
         Protocol::Http2 => {
             let stream = TokioIo::new(Noticing { tcp, activity: None });
-            let mut builder = http2::Builder::new(TokioExecutor::new());
+            let mut builder = http2::Builder::new(Streams(daemon.streams.clone()));
             builder
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(STREAMS)

@@ -11,6 +11,7 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use skill_sdk::{Code, Error, Message};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::activity::Patience;
 use super::address::{Address, Route, Unrouted};
@@ -40,6 +41,8 @@ pub(super) struct Daemon {
     pub(super) counts: Arc<Counts>,
     pub(super) repeats: Option<Repeats>,
     pub(super) connections: AtomicUsize,
+    /// Requests of HTTP/2.
+    pub(super) streams: TaskTracker,
     pub(super) patience: Patience,
     /// Cancels what runs.
     pub(super) shutdown: CancellationToken,
@@ -119,6 +122,7 @@ impl Daemon {
             counts: Arc::default(),
             repeats: dedup_window.map(Repeats::new),
             connections: AtomicUsize::new(0),
+            streams: TaskTracker::new(),
             patience: Patience {
                 header: bounds.header_timeout,
                 write: bounds.write_timeout,

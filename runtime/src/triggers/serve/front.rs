@@ -38,6 +38,9 @@ const SPARE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long whoever asks for the daemon's health may take.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long connections may take to end that were aborted.
+const ABORT_PATIENCE: Duration = Duration::from_millis(250);
+
 /// The pause after a failed accept, which most often means that no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -197,9 +200,13 @@ impl Front {
         self.beginning.abort_all();
         self.health.abort_all();
         self.connections.abort_all();
+        self.daemon.streams.close();
+        let ended = async {
+            while self.connections.join_next().await.is_some() {}
+            self.daemon.streams.wait().await;
+        };
         // One on a worker that is blocked does not end.
-        let ended = async { while self.connections.join_next().await.is_some() {} };
-        let _ = timeout(TICK, ended).await;
+        let _ = timeout(ABORT_PATIENCE, ended).await;
         unwritten
     }
 
