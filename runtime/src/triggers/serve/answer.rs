@@ -62,6 +62,15 @@ impl Answer {
     }
 }
 
+impl Drop for Answer {
+    /// An answer whose bytes nobody has taken was not given.
+    fn drop(&mut self) {
+        if let Some(accepted) = self.until_written.accepted.as_mut().filter(|_| !self.bytes.is_empty()) {
+            accepted.not_taken();
+        }
+    }
+}
+
 impl Body for Answer {
     type Data = Bytes;
     type Error = Infallible;
@@ -172,4 +181,32 @@ pub(super) fn of_metrics(text: String) -> Response<Answer> {
 fn uncached(mut response: Response<Answer>) -> Response<Answer> {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::counts::{Counts, Fate};
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn an_answer_that_nobody_takes_was_not_given() {
+        let counts = Arc::new(Counts::default());
+        let accepted = |fate| {
+            let mut accepted = counts.accept();
+            accepted.set(fate);
+            let mut response = of(StatusCode::OK, JSON, "1");
+            response.body_mut().until_written.accepted = Some(accepted);
+            response.into_body()
+        };
+        let mut taken = accepted(Fate::Finished);
+        let frame = Pin::new(&mut taken).poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
+        drop(taken);
+        assert_eq!(counts.totals().finished, 0, "it is being written");
+        drop(frame);
+        drop([Fate::Finished, Fate::Failed, Fate::CancelledByDrain].map(accepted));
+        let totals = counts.totals();
+        let seen = (totals.finished, totals.failed, totals.cancelled, totals.cancelled_by_drain, totals.dropped());
+        assert_eq!(seen, (1, 0, 3, 1, 0));
+    }
 }

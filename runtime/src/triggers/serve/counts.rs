@@ -80,6 +80,13 @@ impl Accepted {
     pub(super) fn set(&mut self, fate: Fate) {
         self.fate = fate;
     }
+
+    /// Says that nobody has taken its answer.
+    pub(super) fn not_taken(&mut self) {
+        if self.fate != Fate::CancelledByDrain {
+            self.fate = Fate::Cancelled;
+        }
+    }
 }
 
 impl Drop for Accepted {
