@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::value::MapDeserializer;
+use serde::de::{DeserializeOwned, Error as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 /// JSON text that was checked when it was read and is not rebuilt on the way: numbers keep their digits, objects their
@@ -47,6 +48,44 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Misfit> {
             Ok(_) => Misfit { pointer: String::new(), reason: error.to_string() },
         }
     })
+}
+
+/// Text that is known to be JSON, as the type that keeps it as it is. Reading it as any other type would look at all of it once
+/// more.
+pub(crate) fn raw(text: &str) -> Result<Box<RawValue>, serde_json::Error> {
+    Box::deserialize(Checked(text)).or_else(|_| serde_json::from_str(text))
+}
+
+/// Gives a [`RawValue`] what `serde_json` would give it, and nothing to any other type.
+struct Checked<'a>(&'a str);
+
+/// What a `RawValue` asks for, and what it expects as the only key of a map. Should a later `serde_json` agree with itself on
+/// another name, the text is read as usual.
+const RAW: &str = "$serde_json::private::RawValue";
+
+impl<'de> Deserializer<'de> for Checked<'de> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        if name == RAW {
+            visitor.visit_map(MapDeserializer::new(std::iter::once((RAW, self.0))))
+        } else {
+            self.deserialize_any(visitor)
+        }
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Self::Error::custom("not a raw value"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq tuple
+        tuple_struct map struct enum identifier ignored_any
+    }
 }
 
 /// Why and where JSON does not fit a type.
@@ -173,6 +212,16 @@ mod tests {
         assert_eq!(parse::<Kind>("\"B\"").unwrap_err().reason, "unknown variant, expected `A`");
         assert_eq!(parse::<u8>("300").unwrap_err().reason, "invalid value: integer, expected u8");
         assert!(matches!(parse::<Kind>("\"A\""), Ok(Kind::A)));
+    }
+
+    #[test]
+    fn a_raw_value_is_the_text_itself() {
+        // What is no JSON passes too: nobody looks.
+        for text in ["{\"a\": [1, 2.50]}", "null", "[1"] {
+            assert_eq!(Box::<RawValue>::deserialize(Checked(text)).unwrap().get(), text);
+        }
+        assert_eq!(raw(" 1").unwrap().get(), " 1");
+        assert!(serde_json::Value::deserialize(Checked("1")).is_err());
     }
 
     #[test]

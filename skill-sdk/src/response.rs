@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::error::{Code, Error};
 
@@ -33,6 +34,16 @@ impl Response {
         }
         // serde_json writes nothing but UTF-8.
         String::from_utf8(buffer.text).map(Self).map_err(|error| Error::new(Code::Internal, error.to_string()))
+    }
+
+    /// Takes what is JSON text already.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ResponseTooLarge`] over the limit.
+    pub(crate) fn of_raw(value: Box<RawValue>, limit: usize) -> Result<Self, Error> {
+        let text: Box<str> = value.into();
+        if text.len() > limit { Err(too_large(text.len(), limit)) } else { Ok(Self(text.into())) }
     }
 
     /// Takes the text that a library gave.

@@ -1,5 +1,6 @@
 //! Skills: a name, a handler, and the manifest that describes them.
 
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -10,11 +11,14 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::context::Context;
 use crate::error::{Error, SkillError};
 use crate::iam::Capability;
 use crate::invocation::{Invocation, Running};
+use crate::json_text;
+use crate::message::Message;
 use crate::response::Response;
 
 /// A function that answers invocation messages, under a name.
@@ -262,16 +266,40 @@ where
     E: Into<SkillError> + 'static,
 {
     fn run(&self, context: Context, response_limit: usize) -> Boxed<Result<Response, Error>> {
-        let input = match context.message().payload::<I>() {
+        let input = match input(context.message()) {
             Ok(input) => input,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
         let answer = self.handler.handle(input, context);
         Box::pin(async move {
             let output = answer.await.map_err(|error| Error::from(error.into()))?;
-            Response::of(&output, response_limit)
+            response(output, response_limit)
         })
     }
+}
+
+/// The payload as a handler takes it. Where that is the text it is, the text is not read again.
+fn input<I: DeserializeOwned + 'static>(message: &Message) -> Result<I, Error> {
+    if TypeId::of::<I>() == TypeId::of::<Box<RawValue>>()
+        && let Some(input) = take(&mut json_text::raw(message.payload_json()).ok())
+    {
+        return Ok(input);
+    }
+    message.payload()
+}
+
+/// The answer of a handler.
+fn response<O: Serialize + 'static>(output: O, limit: usize) -> Result<Response, Error> {
+    let mut output = Some(output);
+    match take(&mut output) {
+        Some(raw) => Response::of_raw(raw, limit),
+        None => Response::of(&output, limit),
+    }
+}
+
+/// Takes the value if it is of that type.
+fn take<A: 'static, B: 'static>(value: &mut Option<A>) -> Option<B> {
+    (value as &mut dyn Any).downcast_mut::<Option<B>>()?.take()
 }
 
 #[cfg(test)]

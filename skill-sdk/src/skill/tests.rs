@@ -1,4 +1,5 @@
 use super::*;
+use crate::Code;
 use crate::iam::{Acl, Action, Scope};
 use serde_json::{Value, json};
 
@@ -47,4 +48,18 @@ fn manifests_with_and_without_requirements_are_read() {
     let manifest: Manifest = serde_json::from_value(newer.clone()).unwrap();
     assert_eq!(serde_json::to_value(&manifest).unwrap()["requires"], newer["requires"]);
     assert!(manifest.requires[0].check().is_err());
+}
+
+#[tokio::test]
+async fn a_payload_that_is_taken_as_text_stays_the_text_it_is() {
+    let raw = Skill::new("s", async |input: Box<RawValue>, _: Context| -> crate::Result<Box<RawValue>> { Ok(input) });
+    let text = "{ \"b\": 2.50, \"a\": [1e400] }";
+    let invocation = |limit| {
+        let message = format!("{{\"payload\": {text}}}").parse().unwrap();
+        raw.call(Invocation::new(message).with_response_limit(limit))
+    };
+    assert_eq!(invocation(text.len()).await.unwrap().as_str(), text);
+    assert_eq!(invocation(text.len() - 1).await.unwrap_err().code(), Code::ResponseTooLarge);
+    let absent = raw.call(Invocation::new("{}".parse().unwrap())).await;
+    assert_eq!(absent.unwrap().as_str(), "null");
 }
