@@ -55,6 +55,15 @@ impl Authentication {
     /// - as for [`Verifier::verify`];
     /// - [`Code::TokenExpired`] when the token ends before the deadline, and that is refused.
     pub async fn authenticate(&self, message: &Message, timeout: Duration) -> Result<Client, Error> {
+        // Of a token that is remembered all is known that would be asked.
+        if let (Some(verifier), Some(text)) = (&self.verifier, message.token())
+            && let Some(token) = verifier.recognize(text)
+        {
+            let client = Client::from_message_and_token(message, token.clone(), &self.client)?;
+            check_endpoint(client.api_endpoint(), &self.endpoints)?;
+            self.check_deadline(&token, timeout)?;
+            return Ok(client);
+        }
         let client = Client::from_message_with(message, &self.client)?;
         check_endpoint(client.api_endpoint(), &self.endpoints)?;
         let token = client.token().await?;

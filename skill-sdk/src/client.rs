@@ -129,7 +129,7 @@ pub struct Client(Arc<Inner>);
 
 #[derive(Clone)]
 struct Inner {
-    base: Url,
+    base: Arc<Url>,
     api_version: u32,
     project: String,
     verify: VerifySslCert,
@@ -236,11 +236,11 @@ impl Client {
 
     /// The same client for an invocation that is over at this time and is this span: no call goes on after it, and all are
     /// below it.
-    pub(crate) fn within(&self, deadline: Option<Instant>, span: Option<TraceParent>) -> Self {
-        self.changed(|client| {
-            client.terms.deadline = deadline;
-            client.terms.trace = span.map(Trace::Below).or(client.terms.trace);
-        })
+    pub(crate) fn within(mut self, deadline: Option<Instant>, span: Option<TraceParent>) -> Self {
+        let terms = &mut Arc::make_mut(&mut self.0).terms;
+        terms.deadline = deadline;
+        terms.trace = span.map(Trace::Below).or(terms.trace);
+        self
     }
 
     /// The same client with its calls below a span.

@@ -142,6 +142,12 @@ impl KeySet {
         Self(Arc::new(Shared { source, pace: Pace::default(), state: Mutex::new(state) }))
     }
 
+    /// The keys in use, unless they are to be read (again) before.
+    pub(super) fn at_hand(&self) -> Option<Arc<Keys>> {
+        let state = self.0.state();
+        if self.0.are_old(&state) { None } else { state.keys.clone() }
+    }
+
     /// The keys in use, read (again) before if that is due.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ pub struct AccessToken(Arc<Inner>);
 
 struct Inner {
     text: SecretString,
-    claims: Option<Claims>,
+    claims: Option<Arc<Claims>>,
     end: End,
 }
 
@@ -78,15 +78,20 @@ impl AccessToken {
     pub fn decode(text: SecretString) -> Result<Self, Error> {
         let claims = Claims::of(text.expose_secret())
             .map_err(|why| Error::new(Code::TokenInvalid, format!("{INVALID}{why}")))?;
+        Ok(Self::with_claims(text, Arc::new(claims)))
+    }
+
+    /// A token whose claims have been read.
+    pub(super) fn with_claims(text: SecretString, claims: Arc<Claims>) -> Self {
         let end = End::At(claims.expires_at);
-        Ok(Self(Arc::new(Inner { text, claims: Some(claims), end })))
+        Self(Arc::new(Inner { text, claims: Some(claims), end }))
     }
 
     /// A token that was made for this process, as one of [`decode`](Self::decode) where it is a token of that form. Others
     /// are taken as they are, because whoever made it is trusted to know what the platform takes.
     pub fn issued(text: SecretString) -> Self {
         match Claims::of(text.expose_secret()) {
-            Ok(claims) => Self(Arc::new(Inner { end: End::At(claims.expires_at), text, claims: Some(claims) })),
+            Ok(claims) => Self::with_claims(text, Arc::new(claims)),
             Err(_) => Self(Arc::new(Inner { text, claims: None, end: End::Unknown })),
         }
     }
@@ -94,12 +99,17 @@ impl AccessToken {
     /// As [`issued`](Self::issued), for a token that is known to end at some point of this process's time. Unlike a date in
     /// the token, that needs no clock that agrees with the platform's.
     pub fn issued_until(text: SecretString, end: Instant) -> Self {
-        let claims = Claims::of(text.expose_secret()).ok();
+        let claims = Claims::of(text.expose_secret()).ok().map(Arc::new);
         Self(Arc::new(Inner { text, claims, end: End::After(end) }))
     }
 
     /// What the token says about itself; `None` for one of a form that only the platform understands.
     pub fn claims(&self) -> Option<&Claims> {
+        self.0.claims.as_deref()
+    }
+
+    /// As [`claims`](Self::claims), to be kept.
+    pub(super) fn shared_claims(&self) -> Option<&Arc<Claims>> {
         self.0.claims.as_ref()
     }
 

@@ -23,7 +23,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -33,8 +33,11 @@ use crate::auth::{AccessToken, Algorithm, Claims, KeySet};
 use crate::client::refusal::words;
 use crate::error::{Code, Error};
 
-/// Most tokens that are remembered, at about 100 bytes each.
+/// Most tokens that are remembered, at about 500 bytes each.
 const REMEMBERED: usize = 10_000;
+
+/// Longest token whose claims are remembered too, in bytes.
+const LONGEST_READ_ONCE: usize = 2 << 10;
 
 /// Checks tokens: signature, times, and what else the operator wants. Tokens that were found good are remembered until they
 /// end or the keys change.
@@ -68,11 +71,13 @@ struct Counts {
 type Fingerprint = [u8; 32];
 
 /// What is remembered of a good token. Its end is told by whoever asks, in the token.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Seen {
     /// The keys that it was checked with.
     generation: u64,
     not_before: Timestamp,
+    /// `None` of a token that is long.
+    claims: Option<Arc<Claims>>,
 }
 
 impl Verifier {
@@ -125,12 +130,11 @@ impl Verifier {
     /// - [`Code::PlatformUnavailable`] when there are no keys and they cannot be read.
     pub async fn verify(&self, token: &AccessToken) -> Result<(), Error> {
         // What has no claims may be of any length and form.
-        let claims = token.claims().ok_or_else(|| invalid("not a JWT"))?;
+        let claims = token.shared_claims().ok_or_else(|| invalid("not a JWT"))?;
         let text = token.secret().expose_secret();
         let keys = self.keys.current().await?;
 
-        let mut fingerprint = Fingerprint::default();
-        fingerprint.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        let fingerprint = fingerprint(text);
         if let Some(seen) = self.seen.get(&fingerprint).filter(|seen| seen.generation == keys.generation) {
             self.counts.hits.fetch_add(1, Ordering::Relaxed);
             let outcome = self.check_times(claims.expires_at, seen.not_before);
@@ -144,8 +148,20 @@ impl Verifier {
         let generation = self.check_signature(&parts, keys).await?;
         let not_before = self.check_claims(claims).map_err(invalid)?;
         self.check_times(claims.expires_at, not_before)?;
-        self.seen.insert(fingerprint, Seen { generation, not_before });
+        let claims = (text.len() <= LONGEST_READ_ONCE).then(|| Arc::clone(claims));
+        self.seen.insert(fingerprint, Seen { generation, not_before, claims });
         Ok(())
+    }
+
+    /// A token that was found good before and still is, without reading its claims again: what [`AccessToken::decode`] and
+    /// [`verify`](Self::verify) would give. `None` of any other, about which they say more.
+    pub fn recognize(&self, text: &SecretString) -> Option<AccessToken> {
+        let keys = self.keys.at_hand()?;
+        let seen = self.seen.get(&fingerprint(text.expose_secret()))?;
+        let claims = seen.claims.filter(|_| seen.generation == keys.generation)?;
+        self.check_times(claims.expires_at, seen.not_before).ok()?;
+        self.counts.hits.fetch_add(1, Ordering::Relaxed);
+        Some(AccessToken::with_claims(text.clone(), claims))
     }
 
     /// How many of the tokens that were checked had been found good before and were remembered, and how many had not, for metrics.
@@ -208,6 +224,12 @@ impl Verifier {
         }
         Ok(())
     }
+}
+
+fn fingerprint(token: &str) -> Fingerprint {
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    fingerprint
 }
 
 impl fmt::Debug for Verifier {

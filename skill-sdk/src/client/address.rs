@@ -1,6 +1,8 @@
 //! Where platforms are, and the URLs of what they offer.
 
+use std::cell::RefCell;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -28,6 +30,30 @@ pub(crate) fn base_url(text: &str) -> Result<Url, String> {
     }
     Ok(url)
 }
+
+/// As [`base_url`], where one URL may well be that of the call before, as in messages: reading it costs more than the rest of a
+/// client.
+pub(super) fn base_url_again(text: &str) -> Result<Arc<Url>, String> {
+    thread_local! {
+        static LAST: RefCell<Option<(Box<str>, Arc<Url>)>> = const { RefCell::new(None) };
+    }
+    // At the end of a thread the memory is gone.
+    let known = LAST.try_with(|last| match &*last.borrow() {
+        Some((known, url)) if **known == *text => Some(Arc::clone(url)),
+        _ => None,
+    });
+    if let Ok(Some(url)) = known {
+        return Ok(url);
+    }
+    let url = Arc::new(base_url(text)?);
+    if text.len() <= LONGEST_KEPT {
+        let _ = LAST.try_with(|last| last.replace(Some((text.into(), Arc::clone(&url)))));
+    }
+    Ok(url)
+}
+
+/// Longest URL that is kept, in bytes.
+const LONGEST_KEPT: usize = 1 << 10;
 
 /// Checks that a URL is one to make requests to.
 pub(crate) fn http_url(text: &str) -> Result<Url, String> {
@@ -165,6 +191,16 @@ mod tests {
         }
         let unset = in_cluster(&base_url("http://cortex-internal").unwrap(), &SERVICE, &BTreeMap::<&str, &str>::new());
         assert_eq!(unset.unwrap().as_str(), "http://cortex-accounts:5000/");
+    }
+
+    #[test]
+    fn each_text_has_its_own_url() {
+        let long = format!("https://h/{}", "x".repeat(LONGEST_KEPT));
+        for text in
+            ["http://a", "http://a", "http://b/c", "http://b", "no URL", "http://b", "http://B", &long, "http://b"]
+        {
+            assert_eq!(base_url_again(text).map(|url| (*url).clone()), base_url(text), "{text}");
+        }
     }
 
     #[test]

@@ -211,7 +211,7 @@ impl ClientBuilder {
 
     fn client(&self, found: Credentials) -> Result<Client, Error> {
         let invalid = |why: String| Error::new(Code::InvalidMessage, why);
-        let base = base_url(&found.url).map_err(|why| invalid(format!("the URL of the platform {why}")))?;
+        let base = base_url(&found.url).map_err(|why| invalid(format!("the URL of the platform {why}")))?.into();
         if !is_segment(&found.project) {
             return Err(invalid(format!("{:?} cannot be the name of a project", found.project)));
         }

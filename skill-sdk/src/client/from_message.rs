@@ -12,7 +12,7 @@ use crate::auth::{AccessToken, FixedToken, ProcessEnvironment};
 use crate::error::{Code, Error};
 use crate::message::Message;
 
-use super::address::{base_url, is_segment};
+use super::address::{base_url_again, is_segment};
 use super::request::Terms;
 use super::tls::VerifySslCert;
 use super::trace::Trace;
@@ -69,7 +69,24 @@ impl Client {
     ///
     /// As for [`from_message`](Self::from_message).
     pub fn from_message_with<'a>(message: impl IntoMessage<'a>, options: &MessageOptions) -> Result<Self, Error> {
-        let message = message.into_message()?;
+        Self::of_message(&*message.into_message()?, None, options)
+    }
+
+    /// As [`from_message_with`](Self::from_message_with), for a message whose token has been read already, as by
+    /// [`Verifier::recognize`](crate::auth::Verifier::recognize).
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_message`](Self::from_message).
+    pub fn from_message_and_token(
+        message: &Message,
+        token: AccessToken,
+        options: &MessageOptions,
+    ) -> Result<Self, Error> {
+        Self::of_message(message, Some(token), options)
+    }
+
+    fn of_message(message: &Message, read: Option<AccessToken>, options: &MessageOptions) -> Result<Self, Error> {
         let (url, token, project) = (message.api_endpoint(), message.token(), message.project_id());
         let values =
             [url, token.map(ExposeSecret::expose_secret), project].map(|value| value.filter(|v| !v.is_empty()));
@@ -77,12 +94,16 @@ impl Client {
             let absent = KEYS.into_iter().zip(values).filter_map(|(key, value)| value.is_none().then_some(key));
             return Err(incomplete(absent.collect()));
         };
-        let base = base_url(url).map_err(|why| Error::new(Code::InvalidMessage, format!("`apiEndpoint` {why}")))?;
+        let base =
+            base_url_again(url).map_err(|why| Error::new(Code::InvalidMessage, format!("`apiEndpoint` {why}")))?;
         if !is_segment(project) {
             return Err(Error::new(Code::InvalidMessage, "`projectId` cannot be the name of a project"));
         }
-        let token = token.cloned().ok_or_else(|| incomplete(vec!["token"]))?;
-        let token = AccessToken::decode(token)?;
+        let token = match (read, token) {
+            (Some(read), _) => read,
+            (None, Some(token)) => AccessToken::decode(token.clone())?,
+            (None, None) => return Err(incomplete(vec!["token"])),
+        };
         token.check_expiry(options.leeway)?;
         let trace = Trace::of(message.activation_id().unwrap_or_default());
         Ok(Self(Arc::new(Inner {

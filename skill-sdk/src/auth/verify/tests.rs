@@ -449,14 +449,37 @@ async fn a_good_token_is_remembered_to_its_end_and_no_other() {
 
     // As if it had been found good while it lived.
     let ended = one.token_of(&one.header(), &with(claims(), "exp", now() - 1));
-    let mut fingerprint = Fingerprint::default();
-    fingerprint.copy_from_slice(digest(&SHA256, ended.as_bytes()).as_ref());
-    verifier.seen.insert(fingerprint, Seen { generation: 0, not_before: Timestamp::MIN });
+    let claims = AccessToken::decode(ended.clone().into()).unwrap().shared_claims().cloned();
+    verifier.seen.insert(fingerprint(&ended), Seen { generation: 0, not_before: Timestamp::MIN, claims });
+    assert!(verifier.recognize(&ended.clone().into()).is_none());
     assert!(check(&verifier, &ended).await.unwrap_err().is_token_expired());
     assert_eq!(verifier.seen.len(), 1);
     // The end is the token's, whatever whoever passes it on knows.
     let kept = AccessToken::issued_until(ended.into(), std::time::Instant::now() + Duration::from_mins(1));
     assert!(verifier.verify(&kept).await.unwrap_err().is_token_expired());
+}
+
+#[tokio::test]
+async fn a_token_is_recognized_once_it_was_found_good() {
+    let one = Signer::new("EdDSA", "one");
+    let verifier = verifier(&[&one]).audience("cortex");
+    let good = one.token();
+    assert!(verifier.recognize(&good.clone().into()).is_none());
+    check(&verifier, &good).await.unwrap();
+    let recognized = verifier.recognize(&good.clone().into()).unwrap();
+    assert_eq!(recognized.claims(), AccessToken::decode(good.clone().into()).unwrap().claims());
+    assert_eq!((recognized.secret().expose_secret(), verifier.remembered()), (good.as_str(), (1, 1)));
+    verifier.verify(&recognized).await.unwrap();
+
+    let bad = one.token_of(&one.header(), &with(claims(), "aud", "other"));
+    check(&verifier, &bad).await.unwrap_err();
+    for other in [bad, format!("{good}A"), good[..good.len() - 1].to_owned(), String::new()] {
+        assert!(verifier.recognize(&other.clone().into()).is_none(), "{other}");
+    }
+    // It is not worth the memory.
+    let long = one.token_of(&one.header(), &with(claims(), "x", "x".repeat(LONGEST_READ_ONCE)));
+    check(&verifier, &long).await.unwrap();
+    assert!(verifier.recognize(&long.into()).is_none());
 }
 
 #[test]
@@ -465,7 +488,7 @@ fn no_more_than_so_many_tokens_are_remembered() {
     for number in 0..REMEMBERED + 1000 {
         let mut fingerprint = Fingerprint::default();
         fingerprint[..8].copy_from_slice(&number.to_be_bytes());
-        verifier.seen.insert(fingerprint, Seen { generation: 0, not_before: Timestamp::MIN });
+        verifier.seen.insert(fingerprint, Seen { generation: 0, not_before: Timestamp::MIN, claims: None });
     }
     assert!(verifier.seen.len() <= REMEMBERED + REMEMBERED / 10, "{}", verifier.seen.len());
 }
