@@ -384,14 +384,18 @@ impl<'de> Visitor<'de> for Envelope {
         let mut token = None;
         let mut other: BTreeMap<String, JsonText> = BTreeMap::new();
         let mut seen = 0u32;
-        while let Some(key) = map.next_key::<String>()? {
-            let key = key.as_str();
-            if let Some(place) = KNOWN.iter().position(|known| *known == key) {
-                if seen & (1 << place) != 0 {
-                    return Err(A::Error::custom(format_args!("the field `{key}` stands twice")));
+        while let Some(key) = map.next_key::<Key>()? {
+            let key = match &key {
+                Key::Known(place) => {
+                    let key = KNOWN[*place];
+                    if seen & (1 << place) != 0 {
+                        return Err(A::Error::custom(format_args!("the field `{key}` stands twice")));
+                    }
+                    seen |= 1 << place;
+                    key
                 }
-                seen |= 1 << place;
-            }
+                Key::Other(key) => key,
+            };
             match key {
                 "payload" => json_field(&mut map, key, &mut payload, |_| true)?,
                 "properties" => json_field(&mut map, key, &mut message.properties, is_object)?,
@@ -421,6 +425,34 @@ impl<'de> Visitor<'de> for Envelope {
             message.other = Some(JsonText::from_checked(object(other.iter().map(|(k, v)| (k.as_str(), v)))));
         }
         Ok(message)
+    }
+}
+
+/// The name of a field.
+enum Key {
+    /// By its place among those that have an accessor.
+    Known(usize),
+    Other(String),
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+
+        impl Visitor<'_> for Name {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a field")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Key, E> {
+                let place = KNOWN.iter().position(|known| *known == name);
+                Ok(place.map_or_else(|| Key::Other(name.to_owned()), Key::Known))
+            }
+        }
+
+        deserializer.deserialize_str(Name)
     }
 }
 
