@@ -23,8 +23,6 @@ use super::health::Phase;
 
 /// Most bytes of a request's head, and of what is read at once.
 const HEAD: u32 = 64 << 10;
-/// Most header fields of a request.
-const FIELDS: usize = 128;
 /// Requests at a time on a connection of HTTP/2.
 const STREAMS: u32 = 128;
 /// How often a silent client of HTTP/2 is asked whether it is there, and how long it may take to say so.
@@ -65,8 +63,9 @@ pub(super) async fn serve(
     let done = match protocol {
         Protocol::Http1 => {
             let stream = TokioIo::new(Noticing { tcp, activity: Some(activity) });
+            // Of header fields it takes 100. For any other limit, room is made for each request.
             let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD as usize).max_headers(FIELDS);
+            builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD as usize);
             let mut connection = std::pin::pin!(builder.serve_connection(stream, service));
             tokio::select! {
                 biased;
