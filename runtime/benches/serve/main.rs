@@ -10,6 +10,8 @@
 //! cargo bench -p skill-runtime --bench serve -- soak           # memory after up to 1,000,000 invocations
 //! cargo bench -p skill-runtime --bench serve -- soak 100000    # after up to 100,000
 //! ```
+//!
+//! `BENCH_PROGRAMS` names a folder of programs that are measured instead of newly built ones.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a bench shows what it measured")]
