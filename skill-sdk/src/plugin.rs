@@ -38,6 +38,7 @@ use crate::json_text::JsonText;
 use crate::logging::{self, Record, RecordLayer};
 use crate::message::Message;
 use crate::skill::{Manifest, Skill};
+use crate::trace_parent::TraceParent;
 
 /// The version of everything in this module that crosses the boundary.
 pub const ABI_VERSION: u32 = 3;
@@ -131,8 +132,11 @@ pub struct Call<'a> {
     payload_json: Bytes<'a>,
     properties_json: Bytes<'a>,
     other_json: Bytes<'a>,
-    /// The span that the invocation is, as the value of a header `traceparent`; null when it is not known.
-    trace_parent: Bytes<'a>,
+    /// The span that the invocation is: its trace, beginning with the higher half, itself, and the flags of a header
+    /// `traceparent`; a trace of zero when it is not known.
+    trace: [u64; 2],
+    span: u64,
+    trace_flags: u8,
     /// Nanoseconds until the deadline; [`u64::MAX`] when there is none. Clocks of two standard libraries need not have
     /// the same form, so no point in time crosses.
     remaining: u64,
@@ -152,6 +156,7 @@ impl<'a> Call<'a> {
     /// An invocation that is to cross, with what of it is written as text.
     pub fn new(invocation: &'a Invocation, texts: &'a Texts) -> Self {
         let (message, options) = (invocation.message(), invocation.client_options());
+        let (trace, span, trace_flags) = invocation.trace_parent().map(TraceParent::numbers).unwrap_or_default();
         Self {
             activation_id: message.activation_id.as_deref().into(),
             api_endpoint: message.api_endpoint.as_deref().into(),
@@ -166,7 +171,9 @@ impl<'a> Call<'a> {
             payload_json: Some(message.payload.as_str()).into(),
             properties_json: message.properties.as_ref().map(JsonText::as_str).into(),
             other_json: message.other.as_ref().map(JsonText::as_str).into(),
-            trace_parent: texts.trace_parent.as_deref().into(),
+            trace,
+            span,
+            trace_flags,
             remaining: invocation.remaining().map_or(u64::MAX, nanoseconds),
             response_limit: invocation.response_limit(),
             leeway: nanoseconds(options.leeway),
@@ -210,7 +217,7 @@ impl<'a> Call<'a> {
             Some(json) => invocation.with_client_refused(read_error(json)),
             None => invocation,
         };
-        let invocation = match self.trace_parent.text().and_then(|text| text.parse().ok()) {
+        let invocation = match TraceParent::from_numbers(self.trace, self.span, self.trace_flags) {
             Some(own) => invocation.with_trace_parent(own),
             None => invocation,
         };
@@ -224,16 +231,12 @@ impl<'a> Call<'a> {
 /// What of an invocation is written as text so that it can cross.
 pub struct Texts {
     client_refused: Option<String>,
-    trace_parent: Option<String>,
 }
 
 impl Texts {
     /// Those of an invocation.
     pub fn of(invocation: &Invocation) -> Self {
-        Self {
-            client_refused: invocation.client_refused().map(write_error),
-            trace_parent: invocation.trace_parent().map(|own| own.to_string()),
-        }
+        Self { client_refused: invocation.client_refused().map(write_error) }
     }
 }
 

@@ -39,6 +39,19 @@ impl TraceParent {
         Self { span: fastrand::u64(1..), ..self }
     }
 
+    /// The span as the numbers that it is: trace, span and flags.
+    pub(crate) fn numbers(self) -> ([u64; 2], u64, u8) {
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+        let trace = [(self.trace >> 64) as u64, self.trace as u64];
+        (trace, self.span, self.flags)
+    }
+
+    /// Reads the [`numbers`](Self::numbers) of a span; `None` when the id of the trace or of the span is zero.
+    pub(crate) fn from_numbers([higher, lower]: [u64; 2], span: u64, flags: u8) -> Option<Self> {
+        let trace = u128::from(higher) << 64 | u128::from(lower);
+        (trace != 0 && span != 0).then_some(Self { trace, span, flags })
+    }
+
     /// The id of the trace; never zero.
     pub fn trace_id(self) -> u128 {
         self.trace
@@ -131,6 +144,16 @@ mod tests {
         for text in other {
             assert_eq!(text.parse::<TraceParent>(), Err(InvalidTraceParent), "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_cross() {
+        let caller: TraceParent = CALLER.parse().unwrap();
+        let (trace, span, flags) = caller.numbers();
+        assert_eq!(trace, [0x4bf9_2f35_77b3_4da6, 0xa3ce_929d_0e0e_4736]);
+        assert_eq!(TraceParent::from_numbers(trace, span, flags), Some(caller));
+        assert_eq!(TraceParent::from_numbers([0, 0], span, flags), None);
+        assert_eq!(TraceParent::from_numbers(trace, 0, flags), None);
     }
 
     #[test]
