@@ -18,6 +18,7 @@ mod requests;
 mod self_test;
 mod stopping;
 mod trace;
+mod unfinished;
 
 use std::path::Path;
 

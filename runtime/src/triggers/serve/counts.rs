@@ -50,8 +50,10 @@ impl Counts {
         Accepted { counts: Arc::clone(self), fate: Fate::Cancelled }
     }
 
-    /// Counts invocations that the host answered for skills that did not yield.
+    /// Counts requests that the host answered because no worker came round to it: those of them that are invocations. Of others
+    /// the message has not been read.
     pub(super) fn leave_behind(&self, number: u64) {
+        let number = number.min(self.totals().dropped());
         self.cancelled_by_drain.fetch_add(number, Ordering::Release);
     }
 
@@ -113,6 +115,8 @@ mod tests {
             counts.accept().set(fate);
         }
         drop(counts.accept());
+        counts.leave_behind(1);
+        assert_eq!(counts.totals().cancelled_by_drain, 1, "all have been counted");
         let pending = counts.accept();
         let totals = counts.totals();
         let expected = Totals { accepted: 6, finished: 2, failed: 1, cancelled: 2, cancelled_by_drain: 1 };

@@ -7,7 +7,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use http::{HeaderMap, Request, Response};
+use http::request::Parts;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use skill_sdk::{Code, Error, Message};
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,9 @@ pub(super) struct Daemon {
 
 /// Answers of more bytes count as held until they are taken. Shorter ones are bounded by the number of connections.
 const LARGE: usize = 16 << 10;
+
+/// How long the body of a request is read that is one too many.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An invocation that may run.
 struct Prepared {
@@ -138,25 +142,28 @@ impl Daemon {
 
     /// Answers a request.
     pub(super) async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Response<Answer> {
-        let (head, body) = request.into_parts();
-        match self.address.route(&head.method, head.uri.path()) {
-            Ok(Route::Invoke(skill)) => self.invoke(&head.headers, body, skill.map(Cow::into_owned)).await,
+        let (head, mut body) = request.into_parts();
+        let response = match self.address.route(&head.method, head.uri.path()) {
+            Ok(Route::Invoke(skill)) => self.invoke(&head, &mut body, skill.map(Cow::into_owned)).await,
             Ok(Route::Healthz) => answer::of_health(self.health.alive(&self.workers)),
             Ok(Route::Readyz) => answer::of_health(self.health.ready(&self.workers, &self.admission)),
             Ok(Route::Metrics) => answer::of_metrics(self.metrics.text()),
             Err(Unrouted::NotFound) => answer::not_found(&self.address.described()),
             Err(Unrouted::MethodNotAllowed(allowed)) => answer::method_not_allowed(&allowed),
-        }
+        };
+        request::discard_rest(&head, body, self.body_timeout, &self.shutdown).await;
+        response
     }
 
     /// Answers a request for an invocation.
-    async fn invoke(self: &Arc<Self>, headers: &HeaderMap, body: Incoming, skill: Option<String>) -> Response<Answer> {
+    async fn invoke(self: &Arc<Self>, parts: &Parts, body: &mut Incoming, skill: Option<String>) -> Response<Answer> {
         let mut held = self.buffered.hold();
+        let headers = &parts.headers;
         // What is wrong with a request is said before it counts.
         let limit = self.host.limits().message;
         let read = async {
             let granted = request::granted(headers)?;
-            let message = request::message(headers, body, limit, self.body_timeout, &mut held).await?;
+            let message = request::message(headers, body, limit, self.body_timeout, &self.shutdown, &mut held).await?;
             Ok::<_, Error>((message, granted, self.enter()?))
         };
         let (message, granted, entrance) = match read.await {
@@ -260,8 +267,10 @@ impl Daemon {
         response
     }
 
-    /// The answer on a connection that is one too many.
-    pub(super) fn too_many_connections(&self) -> Response<Answer> {
+    /// Answers a request on a connection that is one too many.
+    pub(super) async fn refuse_connection(&self, request: Request<Incoming>) -> Response<Answer> {
+        let (head, body) = request.into_parts();
+        request::discard_rest(&head, body, REFUSAL_PATIENCE, &self.shutdown).await;
         self.refused(Error::new(Code::Overloaded, "there are too many connections"))
     }
 

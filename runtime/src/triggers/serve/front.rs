@@ -345,7 +345,8 @@ async fn answer_once(stream: TcpStream, daemon: Arc<Daemon>, is_refused: bool) {
     let service = service_fn(move |request| {
         let daemon = Arc::clone(&daemon);
         async move {
-            let answer = if is_refused { daemon.too_many_connections() } else { daemon.answer(request).await };
+            let answer =
+                if is_refused { daemon.refuse_connection(request).await } else { daemon.answer(request).await };
             Ok::<_, std::convert::Infallible>(answer)
         }
     });

@@ -6,19 +6,27 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_ENCODING;
-use http::{HeaderMap, HeaderName};
+use http::header::{CONTENT_ENCODING, EXPECT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use jiff::SignedDuration;
 use skill_sdk::{Code, Error, TraceParent};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::admission::Held;
 use crate::host::message_too_large;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("x-timeout");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Most bytes that are read of a body that is of no use.
+const DISCARDED: usize = 8 << 20;
+
+/// How long the next of these bytes may take.
+const DISCARDING_PAUSE: Duration = Duration::from_millis(500);
 
 /// Whoever invokes, as a span of a trace. A header that cannot be understood counts as none (W3C Trace Context, section 3.2.2.3),
 /// and so do several: nobody knows which of them is meant.
@@ -54,12 +62,14 @@ pub(super) fn granted(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
 ///
 /// - [`Code::MessageTooLarge`] over the limit; the rest is not read;
 /// - [`Code::InvalidMessage`] when it is compressed, breaks off, or takes too long;
-/// - [`Code::Overloaded`] when the host holds too many bytes.
+/// - [`Code::Overloaded`] when the host holds too many bytes;
+/// - [`Code::ShuttingDown`] when `shutdown` is cancelled before all of it is there.
 pub(super) async fn message(
     headers: &HeaderMap,
-    mut body: Incoming,
+    body: &mut Incoming,
     limit: usize,
     patience: Duration,
+    shutdown: &CancellationToken,
     held: &mut Held,
 ) -> Result<Bytes, Error> {
     if let Some(encoding) = headers.get(CONTENT_ENCODING)
@@ -72,15 +82,49 @@ pub(super) async fn message(
     if announced > limit as u64 {
         return Err(message_too_large("message", &announced.to_string(), limit));
     }
-    within(patience, whole(&mut body, limit, held)).await.unwrap_or_else(|| {
-        let patience = SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX);
-        Err(Error::new(Code::InvalidMessage, format!("the message did not arrive within {patience:#}")))
-    })
+    let no_more = async {
+        tokio::select! {
+            () = sleep(patience) => {
+                let patience = SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX);
+                Error::new(Code::InvalidMessage, format!("the message did not arrive within {patience:#}"))
+            }
+            () = shutdown.cancelled() => Error::new(Code::ShuttingDown, "the host was told to stop before the message had come"),
+        }
+    };
+    before(no_more, whole(body, limit, held)).await.unwrap_or_else(Err)
 }
 
-/// Waits at most so long. What has come already needs no timer: the future is polled once more before there is one, because a
-/// connection reads a body only after somebody has asked for it.
-async fn within<T>(patience: Duration, future: impl Future<Output = T>) -> Option<T> {
+/// Reads what is left of a body that is of no use, and forgets it: who is still sending when a connection ends does not get to see
+/// the answer. That is so in HTTP/1.1 only, and not when the client waits to be told to send. There is an end to it: so many
+/// bytes, and so long.
+pub(super) async fn discard_rest(head: &Parts, mut body: Incoming, patience: Duration, shutdown: &CancellationToken) {
+    let is_too_long = body.size_hint().lower() > DISCARDED as u64;
+    if body.is_end_stream() || is_too_long || head.version >= Version::HTTP_2 || head.headers.contains_key(EXPECT) {
+        return;
+    }
+    let discarded = async {
+        let mut left = DISCARDED;
+        // Who sends nothing waits for the answer.
+        while let Ok(Ok(Some(bytes))) = timeout(DISCARDING_PAUSE, piece(&mut body)).await {
+            left = left.saturating_sub(bytes.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let no_more = async {
+        tokio::select! {
+            () = sleep(patience) => {}
+            () = shutdown.cancelled() => {}
+        }
+    };
+    // What is over the end is lost, and with it maybe the answer.
+    let _ = before(no_more, discarded).await;
+}
+
+/// Waits for a future as long as another has not come. What has come already needs no timer: the future is polled once more before
+/// the other is, because a connection reads a body only after somebody has asked for it.
+async fn before<T, E>(other: impl Future<Output = E>, future: impl Future<Output = T>) -> Result<T, E> {
     let mut future = pin!(future);
     let mut is_first = true;
     let early = poll_fn(|context| match future.as_mut().poll(context) {
@@ -91,9 +135,13 @@ async fn within<T>(patience: Duration, future: impl Future<Output = T>) -> Optio
         }
         Poll::Pending => Poll::Ready(None),
     });
-    match early.await {
-        Some(done) => Some(done),
-        None => timeout(patience, future).await.ok(),
+    if let Some(done) = early.await {
+        return Ok(done);
+    }
+    tokio::select! {
+        biased;
+        done = future => Ok(done),
+        why = other => Err(why),
     }
 }
 
@@ -150,15 +198,16 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_is_waited_for_longer_than_said() {
-        assert_eq!(within(Duration::from_mins(5), async { 1 }).await, Some(1));
+        let never = std::future::pending::<()>;
+        assert_eq!(before(never(), async { 1 }).await, Ok(1));
         let late = async {
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
             2
         };
-        assert_eq!(within(Duration::from_mins(5), late).await, Some(2));
-        assert_eq!(within(Duration::from_millis(5), std::future::pending::<()>()).await, None);
+        assert_eq!(before(never(), late).await, Ok(2));
+        assert_eq!(before(async { 3 }, never()).await, Err(3));
     }
 
     #[test]
