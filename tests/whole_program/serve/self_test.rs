@@ -87,10 +87,12 @@ fn a_daemon_of_which_one_skill_fails_is_not_ready() {
 
 #[test]
 fn a_skill_that_does_not_come_to_an_end_has_failed() {
-    let daemon = serve(&[&Place::misbehaving("hangs", &json!(1))]).args(["--timeout", "100ms"]).start();
+    let place = Place::misbehaving("hangs", &json!(1));
+    let daemon = serve(&[&place]).args(["--timeout", "100ms"]).start();
     let reason = failure(&daemon);
     assert!(reason.contains("`hangs`") && reason.contains("timeout"), "{reason}");
-    let daemon = serve(&[&Place::misbehaving("panics", &json!(1))]).start();
+    let place = Place::misbehaving("panics", &json!(1));
+    let daemon = serve(&[&place]).start();
     let reason = failure(&daemon);
     assert!(reason.contains("`panics`") && reason.contains("what a mess"), "{reason}");
 }
