@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use skill_sdk::{Code, Error, Message};
 use tokio_util::sync::CancellationToken;
@@ -52,7 +52,8 @@ pub(super) struct Daemon {
     body_timeout: Duration,
 }
 
-/// Answers of more bytes count as held until they are taken. Shorter ones are bounded by the number of connections.
+/// Answers of more bytes count as held until they are taken. Shorter ones are bounded by the number of connections, but for those
+/// of HTTP/2, of which a connection may leave many: they all count.
 const LARGE: usize = 16 << 10;
 
 /// How long the body of a request is read that is one too many.
@@ -180,15 +181,15 @@ impl Daemon {
             Err(error) => {
                 let outcome = self.host.refuse(error, arrived.elapsed());
                 self.metrics.ended(None, outcome.as_str(), arrived.elapsed());
-                self.finished(&outcome, accepted)
+                self.finished(&outcome, parts.version, accepted)
             }
             Ok(prepared) => match &self.repeats {
-                None => self.finished(&self.run(prepared).await, accepted),
+                None => self.finished(&self.run(prepared).await, parts.version, accepted),
                 Some(repeats) => {
                     let fingerprint = Fingerprint::of(&prepared.message, &prepared.running.skill);
                     let daemon = Arc::clone(self);
                     let outcome = repeats.first(fingerprint, async move { daemon.run(prepared).await }).await;
-                    self.finished(&outcome, accepted)
+                    self.finished(&outcome, parts.version, accepted)
                 }
             },
         }
@@ -245,7 +246,7 @@ impl Daemon {
     }
 
     /// The answer to an invocation that was accepted.
-    fn finished(&self, outcome: &Outcome, mut accepted: Accepted) -> Response<Answer> {
+    fn finished(&self, outcome: &Outcome, version: Version, mut accepted: Accepted) -> Response<Answer> {
         accepted.set(match outcome.code() {
             None => Fate::Finished,
             Some(Code::ShuttingDown) if self.shutdown.is_cancelled() => Fate::CancelledByDrain,
@@ -253,7 +254,7 @@ impl Daemon {
         });
         let mut response = answer::of_outcome(outcome);
         let size = response.body().size();
-        if size > LARGE {
+        if size > LARGE || version >= Version::HTTP_2 {
             let mut held = self.buffered.hold();
             match held.add(size) {
                 Ok(()) => response.body_mut().until_written.held = Some(held),
