@@ -107,6 +107,18 @@ impl Outcome {
         self.result.as_ref().err().map(|failure| failure.code)
     }
 
+    /// About how many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        let result = match &self.result {
+            Ok(response) => response.as_str().len(),
+            // Of what is missing there are few, but for messages that somebody has made to have many.
+            Err(failure) => {
+                failure.detail.len() + failure.missing.iter().map(|one| one.to_string().len()).sum::<usize>()
+            }
+        };
+        self.activation_id.len() + result
+    }
+
     /// `ok`, or the code as text.
     pub(crate) fn as_str(&self) -> &'static str {
         self.code().map_or(metrics::OK, Code::as_str)

@@ -141,7 +141,7 @@ impl Kept {
             self.activations.remove(&fingerprint);
             return;
         }
-        activation.bytes = outcome.response().map_or(0, str::len);
+        activation.bytes = outcome.size();
         self.bytes += activation.bytes;
         self.forget_excess();
     }
@@ -270,8 +270,13 @@ mod tests {
         assert_eq!((kept, lock(&repeats.kept).order.len()), (KEPT, KEPT));
         let large = format!("\"{}\"", "x".repeat(KEPT_BYTES));
         repeats.first(Fingerprint([9; 32]), async move { answered(&large) }).await;
-        let kept = lock(&repeats.kept);
-        assert_eq!((kept.activations.len(), kept.bytes), (0, 0));
+        assert!(lock(&repeats.kept).activations.is_empty());
+        assert_eq!(lock(&repeats.kept).bytes, 0);
+        // What a failure says takes as much memory.
+        let failure = failed(Code::SkillFailed);
+        let size = failure.size();
+        repeats.first(Fingerprint([8; 32]), async move { failure }).await;
+        assert_eq!((lock(&repeats.kept).bytes, size), (size, "a".len() + "no".len()));
     }
 
     #[tokio::test]
