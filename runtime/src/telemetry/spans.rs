@@ -88,7 +88,7 @@ impl InvocationSpan {
             ("skill.name", Some(skill).filter(|name| !name.is_empty())),
         ];
         let attribute =
-            |(key, text): (&'static str, Option<&str>)| Some(KeyValue::new(key, redact(text?).into_owned()));
+            |(key, text): (&'static str, Option<&str>)| Some(KeyValue::new(key, shortened(&redact(text?)).to_owned()));
         let (trace, span) = (TraceId::from(own.trace_id()), SpanId::from(own.span_id()));
         let began = SystemTime::now();
         Some(Self(Some(Box::new(SpanData {
@@ -120,7 +120,7 @@ impl InvocationSpan {
             None => ("ok", Status::Ok),
             Some((code, detail)) => {
                 span.attributes.push(KeyValue::new("error.type", code));
-                (code, Status::error(detail.to_owned()))
+                (code, Status::error(shortened(detail).to_owned()))
             }
         };
         span.attributes.push(KeyValue::new("skill.outcome", outcome));
@@ -133,6 +133,14 @@ impl Drop for InvocationSpan {
     fn drop(&mut self) {
         self.finish(Some(("cancelled", "nobody waited for the invocation any more")));
     }
+}
+
+/// Longest text of a span, in bytes. Many spans wait to be exported, and callers choose ids of any length.
+const LONGEST: usize = 1024;
+
+/// The beginning of a text.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST)]
 }
 
 /// Tells, once in a while, of what cannot be exported.
@@ -186,6 +194,14 @@ impl SpanExporter for Exporter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_short() {
+        let long = "ü".repeat(LONGEST);
+        assert_eq!(shortened(&long), "ü".repeat(LONGEST / 2));
+        assert_eq!(shortened(&format!("x{long}")).len(), LONGEST - 1);
+        assert_eq!(shortened("short"), "short");
+    }
 
     #[test]
     fn failures_are_told_of_once_in_a_while() {
