@@ -64,7 +64,8 @@ fn a_daemon_whose_skills_answer_is_ready() {
 
 #[test]
 fn a_skill_that_needs_a_client_has_one() {
-    let daemon = serve(&[&Place::example(&built().content_counter, "content-counter")]).start();
+    let place = Place::example(&built().content_counter, "content-counter");
+    let daemon = serve(&[&place]).start();
     daemon.get_until("/readyz", |answer| answer.status == 200);
 }
 
@@ -114,7 +115,8 @@ fn a_daemon_is_not_ready_before() {
 
 #[test]
 fn a_test_that_runs_keeps_nobody_who_stops() {
-    let daemon = serve(&[&Place::misbehaving("hangs", &json!(1))]).start();
+    let place = Place::misbehaving("hangs", &json!(1));
+    let daemon = serve(&[&place]).start();
     daemon.wait_for(says("hanging"));
     let stopped = daemon.stop();
     assert_eq!((stopped.code, stopped.counts().accepted), (Some(0), 0));

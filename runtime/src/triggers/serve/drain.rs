@@ -65,7 +65,7 @@ async fn drain(front: &mut Front, listener: TcpListener, daemon: &Arc<Daemon>, o
         front.serve(Some(&listener), after(options.drain_delay)).await;
     }
     // What the system has accepted is ours.
-    front.accept_rest(listener).await;
+    front.accept_rest(listener);
     daemon.health.enter(Phase::Draining);
     let deadline = after(options.drain);
     let mut deadline = std::pin::pin!(deadline);

@@ -2,7 +2,7 @@
 //! workers, and sees to the stop. None of that waits for a worker, whatever the skills do.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -35,8 +35,16 @@ const SPARE: usize = 64;
 /// How long the first bytes of a connection that does not count may take.
 const SPARE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long whoever asks for the daemon's health may take.
+/// How long whoever asks for the daemon's health may take, and when many do.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(10);
+const SHORT_HEALTH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many of them are many, and how many too many: further ones have no answer.
+const MANY: usize = 64;
+const TOO_MANY: usize = 512;
+
+/// Most connections that are taken when no more are to come: there are not more that the system keeps waiting.
+const MOST_WAITING: usize = 4096;
 
 /// How long connections may take to end that were aborted.
 const ABORT_PATIENCE: Duration = Duration::from_millis(250);
@@ -146,11 +154,21 @@ impl Front {
     }
 
     /// Takes what has been connected and not been accepted yet.
-    pub(super) async fn accept_rest(&mut self, listener: TcpListener) {
-        while let Ok(Ok(stream)) =
-            timeout(Duration::ZERO, listener.accept()).await.map(|one| one.map(|(stream, _)| stream))
-        {
-            self.accepted(stream);
+    pub(super) fn accept_rest(&mut self, listener: TcpListener) {
+        // The system is asked itself: the runtime may not have heard of the last ones.
+        let Ok(listener) = listener.into_std() else { return };
+        for _ in 0..MOST_WAITING {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                    if let Ok(stream) = stream {
+                        self.accepted(stream);
+                    }
+                }
+                // One that has gone again; others may wait.
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(_) => return,
+            }
         }
     }
 
@@ -226,14 +244,8 @@ impl Front {
         let daemon = Arc::clone(&self.daemon);
         let protocol = match beginning {
             Beginning::Of(protocol) if self.connections.len() < self.most_connections => protocol,
-            Beginning::Health => {
-                self.health.spawn(answer_once(stream, daemon, false));
-                return;
-            }
-            Beginning::Of(_) | Beginning::Refused => {
-                self.health.spawn(answer_once(stream, daemon, true));
-                return;
-            }
+            Beginning::Health => return self.answer_here(stream, false),
+            Beginning::Of(_) | Beginning::Refused => return self.answer_here(stream, true),
         };
         let Ok(stream) = stream.into_std() else { return };
         let spare = if protocol == Protocol::Http1 { stream.try_clone().ok() } else { None };
@@ -250,6 +262,20 @@ impl Front {
         let abort = self.connections.spawn_on(served, &self.workers);
         self.watched.insert(abort.id(), Watched { activity, ending, told: None, abort, stream: spare });
         self.count();
+    }
+
+    /// Answers for the daemon's health, or that there are too many connections.
+    fn answer_here(&mut self, stream: TcpStream, is_refused: bool) {
+        let patience = match self.health.len() {
+            ..MANY => HEALTH_PATIENCE,
+            MANY..TOO_MANY => SHORT_HEALTH_PATIENCE,
+            TOO_MANY.. => return,
+        };
+        let answered = answer_once(stream, Arc::clone(&self.daemon), is_refused);
+        self.health.spawn(async move {
+            // Who does not take the answer has none.
+            let _ = timeout(patience, answered).await;
+        });
     }
 
     fn count(&self) {
@@ -319,7 +345,7 @@ async fn beginning(stream: &TcpStream) -> io::Result<Beginning> {
     let mut start = [0; 32];
     let length = stream.peek(&mut start).await?;
     if length == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+        return Err(ErrorKind::UnexpectedEof.into());
     }
     Ok(begins_with(&start[..length]))
 }
@@ -354,8 +380,9 @@ async fn answer_once(stream: TcpStream, daemon: Arc<Daemon>, is_refused: bool) {
         .timer(TokioTimer::new())
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    // Who does not take the answer has none.
-    let _ = timeout(HEALTH_PATIENCE, connection).await;
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection broke");
+    }
 }
 
 /// The time after this much.
