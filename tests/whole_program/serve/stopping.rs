@@ -42,13 +42,14 @@ impl Answers {
     }
 }
 
-/// Why a request during a drain has become no invocation.
-const REFUSED: &str = "the host was told to stop";
+/// Why requests during a drain have become no invocations: they came too late, or their connection ended before they were there.
+const REFUSED: [&str; 2] = ["the host was told to stop", "the message broke off"];
 
 /// Lines of the log that say what came of an invocation.
 fn outcomes(stopped: &Stopped) -> usize {
     let over = stopped.logs.iter().filter(|line| line["message"] == "the invocation is over");
-    over.filter(|line| line["error"] != REFUSED).count()
+    let is_refused = |error: &str| error == REFUSED[0] || error.starts_with(REFUSED[1]);
+    over.filter(|line| !line["error"].as_str().is_some_and(is_refused)).count()
 }
 
 /// What is asked at a turn: most of it is done at once, some of it waits, and some fails.
