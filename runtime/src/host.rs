@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use skill_sdk::auth::Verifier;
+use skill_sdk::auth::{AccessToken, Verifier};
 use skill_sdk::{Code, Error, Invocation, Manifest, Message, Response, TraceParent};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -108,6 +108,12 @@ impl Host {
 
     pub(crate) fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// Whether the token of a message has ended.
+    pub(crate) fn is_expired(&self, message: &Message) -> bool {
+        let token = message.token().and_then(|text| AccessToken::decode(text.clone()).ok());
+        token.is_some_and(|token| token.check_expiry(self.authentication.client.leeway).is_err())
     }
 
     /// How many of the tokens that were checked were remembered, and how many were not; `None` when none are checked.

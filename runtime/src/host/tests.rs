@@ -27,6 +27,17 @@ fn problem(outcome: &Outcome) -> Value {
     serde_json::to_value(outcome.problem().expect("a failure")).unwrap()
 }
 
+#[test]
+fn an_ended_token_is_noticed() {
+    let host = host(vec![Skill::new("echo", echo)]);
+    let with = |token: testing::Token| testing::message(&1).with_token(token.text());
+    let expired = |seconds| testing::Token::new().expired_for(Duration::from_secs(seconds));
+    assert!(host.is_expired(&with(expired(60))));
+    assert!(!host.is_expired(&with(expired(2))), "clocks differ");
+    assert!(!host.is_expired(&with(testing::Token::new())));
+    assert!(!host.is_expired(&Message::new(&1).unwrap()));
+}
+
 #[tokio::test]
 async fn an_answer_comes_back() {
     let outcome = host(vec![Skill::new("echo", echo)]).handle(&message(&json!({"a": 1})), &how()).await;

@@ -183,7 +183,8 @@ impl Daemon {
                 self.metrics.ended(None, outcome.as_str(), arrived.elapsed());
                 self.finished(&outcome, parts.version, accepted)
             }
-            Ok(prepared) => match &self.repeats {
+            // A kept answer is nobody's whose token has ended meanwhile.
+            Ok(prepared) => match self.repeats.as_ref().filter(|_| !self.host.is_expired(&prepared.message)) {
                 None => self.finished(&self.run(prepared).await, parts.version, accepted),
                 Some(repeats) => {
                     let fingerprint = Fingerprint::of(&prepared.message, &prepared.running.skill);
