@@ -11,7 +11,7 @@ use super::{library, linked, says};
 fn memory_is_bounded_whatever_is_sent_at_once() {
     const CLIENTS: usize = 600;
     // Of 600 messages of 500 KiB, 16 MiB are held at once.
-    let daemon = library().args(["--max-buffered", "16MiB", "--max-concurrency", "8"]).start();
+    let daemon = library().args(["--max-buffered", "16MiB", "--max-concurrency", "8", "--body-timeout", "5m"]).start();
     let before = daemon.peak_memory();
     let request = invocation("echo", &json!("x".repeat((500 << 10) - 20)));
     let (answered, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
